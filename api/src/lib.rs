@@ -1,0 +1,1 @@
+//! Druid's HTTP API: routes, formats, authentication, the console's page.

@@ -1,0 +1,1 @@
+//! Druid's functions for DataFusion, and Druid's native expression language.

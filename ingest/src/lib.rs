@@ -1,0 +1,1 @@
+//! Supervisors, Kafka, JSON decoding and transforms.

@@ -1,0 +1,1 @@
+//! Druid SQL over Ovate's segments and hot rows.

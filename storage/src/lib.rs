@@ -1,0 +1,1 @@
+//! Segments, hot index, timeline and catalog of the Ovate store.
