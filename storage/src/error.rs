@@ -95,6 +95,18 @@ pub enum StorageError {
         /// What does not fit.
         reason: String,
     },
+    /// The rows do not fit into one segment; several are needed.
+    #[error("column {column} has {found} {unit}, a segment takes at most {max}; write the rows as several segments")]
+    SegmentTooLarge {
+        /// The column that is too large.
+        column: String,
+        /// What was counted: `rows`, `values`, `bytes of text`, `bytes of posting lists`.
+        unit: &'static str,
+        /// How much there is.
+        found: u64,
+        /// How much fits.
+        max: u64,
+    },
     /// Arrow refused an array.
     #[error("arrow: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
