@@ -5,6 +5,7 @@
 //! open segment. So opening costs nothing however large the file is, and damage is found where it matters: a query
 //! that does not touch a damaged page is not disturbed by it.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -136,13 +137,22 @@ impl Write for PagedFile {
 }
 
 /// A mapped file whose first bytes, up to [`Self::len`], are under page checksums.
-#[derive(Debug)]
 pub(super) struct CheckedFile {
     path: PathBuf,
     bytes: Buffer,
     pages: Box<[u64]>,
     /// One bit per page that was verified.
     verified: Box<[AtomicU64]>,
+}
+
+impl fmt::Debug for CheckedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the bytes: there may be gigabytes of them.
+        f.debug_struct("CheckedFile")
+            .field("path", &self.path)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl CheckedFile {
