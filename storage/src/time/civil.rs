@@ -13,8 +13,8 @@ pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// Milliseconds of a day without a change of offset.
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// Years beyond this do not fit a millisecond count; arithmetic stops here.
-const YEAR_MAX: i64 = 292_000_000;
+/// Three times what a millisecond count holds: calendar arithmetic stops here, and [`join`] saturates.
+const YEAR_MAX: i64 = 1_000_000_000;
 
 /// A calendar date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,8 @@ impl Date {
         let shifted = days + 719_468;
         let era = shifted.div_euclid(146_097);
         let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
         let day = (day_of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
@@ -52,8 +53,10 @@ impl Date {
     }
 
     /// The date `months` later (or earlier), on the same day of month or the last that exists.
+    #[must_use]
     pub fn plus_months(self, months: i64) -> Self {
-        let total = self.year.saturating_mul(12).saturating_add(i64::from(self.month) - 1).saturating_add(months);
+        let total =
+            self.year.saturating_mul(12).saturating_add(i64::from(self.month) - 1).saturating_add(months);
         let year = total.div_euclid(12).clamp(-YEAR_MAX, YEAR_MAX);
         let month = total.rem_euclid(12) as u32 + 1;
         Self { year, month, day: self.day.min(days_in_month(year, month)) }

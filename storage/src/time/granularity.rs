@@ -87,8 +87,8 @@ impl Granularity {
             Self::All => Interval::ETERNITY,
             Self::None => Interval::new(time_ms, time_ms.saturating_add(1)),
             Self::Period { period, origin_ms, zone } => {
-                let start = period.floor(time_ms, *origin_ms, *zone);
-                Interval::new(start, period.next(start, *origin_ms, *zone))
+                let (start, end) = period.bucket(time_ms, *origin_ms, *zone);
+                Interval::new(start, end)
             }
             Self::Duration { ms, origin_ms } => {
                 let start = floor_multiple(time_ms, *origin_ms, *ms);
@@ -170,7 +170,8 @@ impl Granularity {
 
     fn period_from_json(value: &Value, object: &Map<String, Value>) -> Result<Self, TimeError> {
         let text = object.get("period").and_then(Value::as_str);
-        let period = Period::parse(text.ok_or_else(|| invalid(value, "a period granularity needs a period"))?)?;
+        let period =
+            Period::parse(text.ok_or_else(|| invalid(value, "a period granularity needs a period"))?)?;
         if !period.is_positive() {
             return Err(invalid(value, "the period must be longer than nothing"));
         }
@@ -306,7 +307,9 @@ mod tests {
     fn a_wrong_granularity_is_answered_with_the_right_names() {
         let error = Granularity::parse("fortnight").unwrap_err().to_string();
         assert!(error.contains("fortnight") && error.contains("quarter"), "{error}");
-        for text in ["{\"type\":\"period\",\"period\":\"P0D\"}", "{\"type\":\"duration\",\"duration\":0}", "{}", "7"] {
+        for text in
+            ["{\"type\":\"period\",\"period\":\"P0D\"}", "{\"type\":\"duration\",\"duration\":0}", "{}", "7"]
+        {
             assert!(serde_json::from_str::<Granularity>(text).is_err(), "{text}");
         }
     }
@@ -315,7 +318,10 @@ mod tests {
     fn buckets_hold_their_times() {
         assert_eq!(Granularity::ALL.bucket(5), Interval::ETERNITY);
         assert_eq!(Granularity::NONE.bucket(5), Interval::new(5, 6));
-        assert_eq!(Granularity::day().bucket(-1).to_string(), "1969-12-31T00:00:00.000Z/1970-01-01T00:00:00.000Z");
+        assert_eq!(
+            Granularity::day().bucket(-1).to_string(),
+            "1969-12-31T00:00:00.000Z/1970-01-01T00:00:00.000Z"
+        );
         let duration = Granularity::Duration { ms: 10, origin_ms: 3 };
         assert_eq!(duration.bucket(2), Interval::new(-7, 3));
         assert_eq!(duration.ceil(3), 3);

@@ -10,12 +10,14 @@ pub mod civil;
 mod error;
 mod granularity;
 mod interval;
+pub mod joda;
 pub mod parse;
 mod period;
 mod zone;
 
 pub use error::TimeError;
 pub use granularity::Granularity;
-pub use interval::{Interval, format_instant};
+pub use interval::{Interval, format_instant, format_instant_in, write_instant};
+pub use joda::JodaPattern;
 pub use period::Period;
 pub use zone::Zone;

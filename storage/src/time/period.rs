@@ -7,8 +7,9 @@
 //! * everything else, and everything with an origin: multiples of the period, counted from the origin, which is
 //!   1970-01-01T00:00 on the zone's wall clock unless given.
 //!
-//! Where Druid's buckets would overlap each other (wall clocks that go back by half an hour, periods that mix
-//! days with hours in a zone with summer time), these do not: a bucket always ends where the next one begins.
+//! A bucket always ends where the next one begins. Druid differs in two corners: where wall clocks go back by
+//! half an hour its hours overlap, and periods that mix units of the calendar (`P1M1D`, or `P1DT2H` in a zone
+//! with summer time) are added up step by step from the origin, where here all steps are added at once.
 
 use std::fmt;
 use std::str::FromStr;
@@ -51,6 +52,19 @@ enum Unit {
     Minute,
     Second,
     Millisecond,
+}
+
+/// How buckets of a period lie.
+#[derive(Debug, Clone, Copy)]
+enum Layout {
+    /// There are none.
+    None,
+    /// The calendar's own.
+    Unit(Unit),
+    /// All of one width.
+    Multiple { origin_ms: i64, width_ms: i64 },
+    /// Of different widths, counted on the calendar.
+    Counted { origin_ms: i64 },
 }
 
 impl Period {
@@ -103,34 +117,40 @@ impl Period {
         self.parts().iter().all(|part| *part >= 0) && *self != Self::ZERO
     }
 
+    /// The bucket that holds `time_ms`, as its start and the start of the next.
+    ///
+    /// A period that is not positive makes every millisecond a bucket.
+    pub fn bucket(&self, time_ms: i64, origin_ms: Option<i64>, zone: Zone) -> (i64, i64) {
+        let start = match self.layout(origin_ms, zone) {
+            Layout::None => return (time_ms, time_ms.saturating_add(1)),
+            Layout::Counted { origin_ms } => return self.bucket_counted(time_ms, origin_ms, zone),
+            Layout::Unit(unit) => floor_unit(unit, time_ms, zone),
+            Layout::Multiple { origin_ms, width_ms } => floor_multiple(time_ms, origin_ms, width_ms),
+        };
+        let end = self.add(start, 1, zone);
+        let next = self.floor(end, origin_ms, zone);
+        (start, if next > start { next } else { end })
+    }
+
     /// The start of the bucket that holds `time_ms`. A period that is not positive leaves the time as it is.
     pub fn floor(&self, time_ms: i64, origin_ms: Option<i64>, zone: Zone) -> i64 {
-        if !self.is_positive() {
-            return time_ms;
+        match self.layout(origin_ms, zone) {
+            Layout::None => time_ms,
+            Layout::Unit(unit) => floor_unit(unit, time_ms, zone),
+            Layout::Multiple { origin_ms, width_ms } => floor_multiple(time_ms, origin_ms, width_ms),
+            Layout::Counted { origin_ms } => self.bucket_counted(time_ms, origin_ms, zone).0,
         }
-        if origin_ms.is_none()
-            && let Some(unit) = self.unit()
-        {
-            return floor_unit(unit, time_ms, zone);
-        }
-        let origin_ms = origin_ms.unwrap_or_else(|| zone.from_local(0));
-        if let Some(width) = self.elapsed_ms(zone) {
-            return floor_multiple(time_ms, origin_ms, width);
-        }
-        self.floor_counted(time_ms, origin_ms, zone)
     }
 
     /// The start of the next bucket, or `time_ms` itself where a bucket starts.
     pub fn ceil(&self, time_ms: i64, origin_ms: Option<i64>, zone: Zone) -> i64 {
-        let start = self.floor(time_ms, origin_ms, zone);
-        if start == time_ms { time_ms } else { self.next(start, origin_ms, zone) }
+        let (start, next) = self.bucket(time_ms, origin_ms, zone);
+        if start == time_ms || !self.is_positive() { time_ms } else { next }
     }
 
     /// The end of the bucket that starts at `start_ms`: where the next one starts.
     pub fn next(&self, start_ms: i64, origin_ms: Option<i64>, zone: Zone) -> i64 {
-        let end = self.add(start_ms, 1, zone);
-        let floored = self.floor(end, origin_ms, zone);
-        if floored > start_ms { floored } else { end }
+        self.bucket(start_ms, origin_ms, zone).1
     }
 
     /// `time_ms` moved by the period, `times` times: the calendar parts on the wall clock, the rest as elapsed time.
@@ -152,7 +172,7 @@ impl Period {
     ///
     /// `None` where the calendar or the zone makes widths differ, or when the period is not positive.
     pub fn fixed_ms(&self, zone: Zone) -> Option<i64> {
-        if !self.is_positive() || (self.unit() == Some(Unit::Week) && !zone.is_fixed()) {
+        if !self.is_positive() {
             return None;
         }
         match self.unit() {
@@ -176,8 +196,24 @@ impl Period {
         (days == 0 || zone.is_fixed()).then(|| days * DAY_MS + self.clock_ms())
     }
 
+    fn layout(&self, origin_ms: Option<i64>, zone: Zone) -> Layout {
+        if !self.is_positive() {
+            return Layout::None;
+        }
+        if origin_ms.is_none()
+            && let Some(unit) = self.unit()
+        {
+            return Layout::Unit(unit);
+        }
+        let origin_ms = origin_ms.unwrap_or_else(|| zone.from_local(0));
+        match self.elapsed_ms(zone) {
+            Some(width_ms) => Layout::Multiple { origin_ms, width_ms },
+            None => Layout::Counted { origin_ms },
+        }
+    }
+
     /// Buckets whose widths differ: estimate how many lie between origin and time, then correct.
-    fn floor_counted(&self, time_ms: i64, origin_ms: i64, zone: Zone) -> i64 {
+    fn bucket_counted(&self, time_ms: i64, origin_ms: i64, zone: Zone) -> (i64, i64) {
         let days = i64::from(self.weeks) * 7 + i64::from(self.days);
         let months = i64::from(self.years) * 12 + i64::from(self.months);
         // The mean length of a Gregorian month is 146,097 days / 4,800.
@@ -187,22 +223,22 @@ impl Period {
         let estimate = (i128::from(time_ms) - i128::from(origin_ms)).div_euclid(mean_ms.max(1));
         let mut count = i64::try_from(estimate).unwrap_or_default();
         let mut start = self.add(origin_ms, count, zone);
+        let mut next = self.add(origin_ms, count + 1, zone);
+        // At the ends of time additions saturate: a step that does not move stops the search.
         while start > time_ms {
             count -= 1;
-            let earlier = self.add(origin_ms, count, zone);
-            if earlier >= start {
-                return time_ms; // saturated at the end of time
+            next = start;
+            start = self.add(origin_ms, count, zone);
+            if start >= next {
+                return (time_ms, next);
             }
-            start = earlier;
         }
-        loop {
-            let later = self.add(origin_ms, count + 1, zone);
-            if later > time_ms || later <= start {
-                return start;
-            }
+        while next <= time_ms && next > start {
             count += 1;
-            start = later;
+            start = next;
+            next = self.add(origin_ms, count + 1, zone);
         }
+        (start, next)
     }
 
     fn unit(&self) -> Option<Unit> {
@@ -330,7 +366,8 @@ fn parse_seconds(number: &str) -> Result<(i32, i32), &'static str> {
     if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return Err("a fraction of a second must be digits");
     }
-    let millis = fraction.bytes().chain(*b"000").take(3).fold(0, |ms, digit| ms * 10 + i32::from(digit - b'0'));
+    let millis =
+        fraction.bytes().chain(*b"000").take(3).fold(0, |ms, digit| ms * 10 + i32::from(digit - b'0'));
     let negative = whole.starts_with('-');
     let seconds = if matches!(whole, "" | "-" | "+") { 0 } else { parse_integer(whole)? };
     Ok((seconds, if negative { -millis } else { millis }))

@@ -103,7 +103,9 @@ impl Zone {
         match self.0 {
             Kind::Fixed { offset_ms: 0 } => "UTC".to_owned(),
             Kind::Fixed { .. } => self.to_string(),
-            Kind::Named(tz) => stand_in(tz, time_ms).map_or_else(|| self.to_string(), |offset| offset.to_string()),
+            Kind::Named(tz) => {
+                stand_in(tz, time_ms).map_or_else(|| self.to_string(), |offset| offset.to_string())
+            }
         }
     }
 }
@@ -232,9 +234,14 @@ mod tests {
 
     #[test]
     fn offsets_are_read_in_every_usual_spelling() {
-        for (text, shown) in
-            [("+01:00", "+01:00"), ("-0330", "-03:30"), ("+05", "+05:00"), ("Z", "UTC"), ("UTC", "UTC"), ("+00:00", "UTC")]
-        {
+        for (text, shown) in [
+            ("+01:00", "+01:00"),
+            ("-0330", "-03:30"),
+            ("+05", "+05:00"),
+            ("Z", "UTC"),
+            ("UTC", "UTC"),
+            ("+00:00", "UTC"),
+        ] {
             assert_eq!(Zone::parse(text).unwrap().to_string(), shown);
         }
     }
