@@ -1,7 +1,6 @@
 //! Segments, written and read back.
 
 mod damage;
-mod golden;
 mod postings;
 mod reading;
 mod round_trip;
