@@ -96,7 +96,9 @@ pub enum StorageError {
         reason: String,
     },
     /// The rows do not fit into one segment; several are needed.
-    #[error("column {column} has {found} {unit}, a segment takes at most {max}; write the rows as several segments")]
+    #[error(
+        "column {column} has {found} {unit}, a segment takes at most {max}; write the rows as several segments"
+    )]
     SegmentTooLarge {
         /// The column that is too large.
         column: String,

@@ -1,1 +1,51 @@
-//! Segments, hot index, timeline and catalog of the Ovate store.
+//! The store of Ovate: what a datasource's rows are made of, in memory and on disk.
+//!
+//! ```text
+//!  RowBatch ──► Writer ──► hot index ──publish──► segment files ──► catalog (one commit)
+//!                │            │                        │
+//!                └── Progress │                        │
+//!                             └──────► Snapshot ◄──────┘  ──► queries
+//! ```
+//!
+//! * [`dictionary`], [`rows`], [`hot`]: rows that just arrived, columnar, visible as soon as they are appended.
+//! * [`segment`]: immutable files of one time chunk, served from the page cache.
+//! * [`timeline`]: which segment answers for which stretch of time.
+//! * [`catalog`]: the one commit point: segments and the stream offsets they cover change in one transaction.
+//! * [`store`], [`datasource`], [`snapshot`]: how the pieces meet, and what a query sees.
+//! * [`time`]: intervals, periods, granularities.
+//! * [`disk`]: the file system, as the order of writes that a crash must respect.
+//!
+//! The crate knows neither Kafka nor SQL nor HTTP, reads no clock and no environment: times are given by the
+//! caller, so that every state it can reach can be reached in a test.
+
+#![deny(unsafe_code)]
+
+pub mod catalog;
+pub mod datasource;
+pub mod dictionary;
+pub mod disk;
+pub mod error;
+pub mod hot;
+pub mod progress;
+pub mod rows;
+pub mod schema;
+mod seal;
+pub mod segment;
+pub mod snapshot;
+pub mod store;
+#[cfg(test)]
+mod tests;
+pub mod time;
+pub mod timeline;
+
+pub use catalog::{Catalog, SegmentRecord};
+pub use datasource::{Datasource, Published};
+pub use dictionary::{Dictionary, NULL_CODE};
+pub use error::{Result, StorageError};
+pub use hot::Writer;
+pub use progress::{PartitionKey, Progress, StreamIdentity};
+pub use rows::{BatchColumn, RowBatch};
+pub use schema::{ColumnRole, ColumnSpec, ColumnType, Rollup, TIME_COLUMN, TableSchema};
+pub use segment::{BLOCK_ROWS, BlockStats, Postings, Scalar};
+pub use snapshot::{Part, Snapshot, SnapshotSchema};
+pub use store::{Store, StoreOptions};

@@ -84,13 +84,21 @@ impl ColumnSpec {
 
     /// A metric that rolls up by `rollup`.
     pub fn metric(name: impl Into<String>, column_type: ColumnType, rollup: Rollup) -> Self {
-        Self { name: name.into(), column_type, role: ColumnRole::Metric(rollup), multi_value: false, bitmap_index: false }
+        Self {
+            name: name.into(),
+            column_type,
+            role: ColumnRole::Metric(rollup),
+            multi_value: false,
+            bitmap_index: false,
+        }
     }
 
     /// The hidden LONG column that keeps the time of a `First` or `Last` metric; `None` for all others.
     pub fn companion(&self) -> Option<String> {
         match self.role {
-            ColumnRole::Metric(Rollup::First | Rollup::Last) => Some(format!("{COMPANION_PREFIX}{}", self.name)),
+            ColumnRole::Metric(Rollup::First | Rollup::Last) => {
+                Some(format!("{COMPANION_PREFIX}{}", self.name))
+            }
             _ => None,
         }
     }
@@ -123,7 +131,8 @@ impl TableSchema {
     #[must_use]
     pub fn with_dimensions(self: &Arc<Self>, added: impl IntoIterator<Item = ColumnSpec>) -> Arc<Self> {
         let mut next = Self::clone(self);
-        let at = next.columns.iter().position(|c| c.role != ColumnRole::Dimension).unwrap_or(next.columns.len());
+        let at =
+            next.columns.iter().position(|c| c.role != ColumnRole::Dimension).unwrap_or(next.columns.len());
         next.columns.splice(at..at, added);
         Arc::new(next)
     }

@@ -1,0 +1,383 @@
+//! The catalog: what the store holds, in one redb file.
+//!
+//! Segments added, segments retired and the stream offsets they cover change in ONE transaction
+//! ([`Catalog::publish`]): that is what makes ingestion exactly-once. Values are JSON, so that any redb reader can
+//! show them; keys order them as they are listed.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `meta` | name | text: format version |
+//! | `datasources` | name | [`DatasourceRecord`] |
+//! | `segments` | segment id | [`SegmentRecord`] |
+//! | `progress` | datasource | [`Progress`] |
+//! | `supervisors` | id | [`SupervisorRecord`] |
+//! | `supervisor_history` | (id, number) | [`HistoryRecord`] |
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Result, StorageError};
+use crate::progress::Progress;
+use crate::schema::{ColumnSpec, TableSchema};
+use crate::segment::SegmentFiles;
+use crate::time::Interval;
+
+type Json<'a> = TableDefinition<'a, &'static str, &'static str>;
+const META: Json = TableDefinition::new("meta");
+const DATASOURCES: Json = TableDefinition::new("datasources");
+const SEGMENTS: Json = TableDefinition::new("segments");
+const PROGRESS: Json = TableDefinition::new("progress");
+const SUPERVISORS: Json = TableDefinition::new("supervisors");
+const HISTORY: TableDefinition<(&'static str, u64), &'static str> =
+    TableDefinition::new("supervisor_history");
+
+/// The version of the tables above. A catalog of a newer version is refused.
+const FORMAT_VERSION: u32 = 1;
+
+/// A published segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SegmentRecord {
+    /// `datasource_start_end_version`, then `_partition` unless that is 0: Druid's segment id.
+    pub id: String,
+    /// The datasource.
+    pub datasource: String,
+    /// The time chunk.
+    pub interval: Interval,
+    /// When the chunk's version was begun, as an instant: greater versions overshadow lesser ones.
+    pub version: String,
+    /// The number of the segment within its chunk and version.
+    pub partition_num: u32,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes on disk.
+    pub size_bytes: u64,
+    /// Least `__time`.
+    pub min_time_ms: i64,
+    /// Greatest `__time`.
+    pub max_time_ms: i64,
+    /// The columns besides `__time`, hidden ones included.
+    pub columns: Arc<[ColumnSpec]>,
+    /// Lengths and checksum of the files.
+    pub files: SegmentFiles,
+    /// Unused segments do not answer queries; they wait for [`crate::Store::kill`].
+    pub used: bool,
+    /// When it was published.
+    pub created_ms: i64,
+}
+
+/// A datasource that a supervisor or an embedding program has declared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DatasourceRecord {
+    /// The shape of rows to come.
+    pub schema: Arc<TableSchema>,
+}
+
+/// A supervisor as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SupervisorRecord {
+    /// The supervisor's id: its datasource.
+    pub id: String,
+    /// The specification.
+    pub spec: Value,
+    /// Whether it is suspended.
+    pub suspended: bool,
+}
+
+/// One state that a supervisor has had.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryRecord {
+    /// The supervisor's id.
+    pub id: String,
+    /// When the state began.
+    pub version_ms: i64,
+    /// The specification; `None` marks a termination.
+    pub spec: Option<Value>,
+}
+
+/// The catalog file. All calls block; none takes longer than one synced write.
+#[derive(Debug)]
+pub struct Catalog {
+    database: Database,
+}
+
+/// Turns any of redb's errors into ours.
+fn failed<E: Into<redb::Error>>(action: &'static str) -> impl FnOnce(E) -> StorageError {
+    move |source| StorageError::Catalog { action, source: Box::new(source.into()) }
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| damaged("encode", &e))
+}
+
+fn decode<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|e| damaged("decode", &e))
+}
+
+fn damaged(action: &'static str, error: &serde_json::Error) -> StorageError {
+    StorageError::Catalog { action, source: Box::new(redb::Error::Corrupted(error.to_string())) }
+}
+
+impl Catalog {
+    /// Opens the catalog file, or makes it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let database = Database::create(path).map_err(failed("open"))?;
+        let catalog = Self { database };
+        catalog.write("open", |transaction| {
+            let mut meta = transaction.open_table(META).map_err(failed("open"))?;
+            let found = meta.get("format_version").map_err(failed("open"))?.map(|v| v.value().to_owned());
+            let found = found.map_or(Some(0), |text| text.parse().ok()).unwrap_or(u32::MAX);
+            if found > FORMAT_VERSION {
+                return Err(StorageError::NewerFormat {
+                    path: path.into(),
+                    found,
+                    supported: FORMAT_VERSION,
+                });
+            }
+            meta.insert("format_version", FORMAT_VERSION.to_string().as_str()).map_err(failed("open"))?;
+            for table in [DATASOURCES, SEGMENTS, PROGRESS, SUPERVISORS] {
+                transaction.open_table(table).map_err(failed("open"))?;
+            }
+            transaction.open_table(HISTORY).map_err(failed("open"))?;
+            Ok(())
+        })?;
+        Ok(catalog)
+    }
+
+    /// The declared datasources by name.
+    pub fn datasources(&self) -> Result<BTreeMap<String, DatasourceRecord>> {
+        self.all(DATASOURCES)
+    }
+
+    /// Declares a datasource, or changes its shape.
+    pub fn put_datasource(&self, name: &str, record: &DatasourceRecord) -> Result<()> {
+        self.put(DATASOURCES, name, record)
+    }
+
+    /// Forgets a declaration; published segments stay.
+    pub fn remove_datasource(&self, name: &str) -> Result<()> {
+        self.write("remove datasource", |t| remove(t, DATASOURCES, name))
+    }
+
+    /// All segments, used and unused, by id.
+    pub fn segments(&self) -> Result<Vec<SegmentRecord>> {
+        Ok(self.all(SEGMENTS)?.into_values().collect())
+    }
+
+    /// The commit point: segments added, segments retired, offsets advanced, all or nothing.
+    pub fn publish(
+        &self,
+        added: &[SegmentRecord],
+        retired: &[String],
+        progress: Option<(&str, &Progress)>,
+    ) -> Result<()> {
+        self.write("publish", |transaction| {
+            for record in added {
+                insert(transaction, SEGMENTS, &record.id, record)?;
+            }
+            set_used(transaction, retired, false)?;
+            if let Some((datasource, progress)) = progress {
+                insert(transaction, PROGRESS, datasource, progress)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Marks segments used or unused.
+    pub fn set_used(&self, ids: &[String], used: bool) -> Result<()> {
+        self.write("mark segments", |transaction| set_used(transaction, ids, used))
+    }
+
+    /// Forgets segments. Their files may be removed afterwards, never before.
+    pub fn remove_segments(&self, ids: &[String]) -> Result<()> {
+        self.write("remove segments", |transaction| {
+            ids.iter().try_for_each(|id| remove(transaction, SEGMENTS, id))
+        })
+    }
+
+    /// The committed offsets of a datasource.
+    pub fn progress(&self, datasource: &str) -> Result<Option<Progress>> {
+        self.get(PROGRESS, datasource)
+    }
+
+    /// Replaces the committed offsets; `None` forgets them.
+    pub fn set_progress(&self, datasource: &str, progress: Option<&Progress>) -> Result<()> {
+        self.write("set offsets", |transaction| match progress {
+            Some(progress) => insert(transaction, PROGRESS, datasource, progress),
+            None => remove(transaction, PROGRESS, datasource),
+        })
+    }
+
+    /// All supervisors by id.
+    pub fn supervisors(&self) -> Result<Vec<SupervisorRecord>> {
+        Ok(self.all(SUPERVISORS)?.into_values().collect())
+    }
+
+    /// One supervisor.
+    pub fn supervisor(&self, id: &str) -> Result<Option<SupervisorRecord>> {
+        self.get(SUPERVISORS, id)
+    }
+
+    /// Stores a supervisor's new state and adds it to its history.
+    pub fn put_supervisor(&self, id: &str, spec: &Value, suspended: bool, now_ms: i64) -> Result<()> {
+        let record = SupervisorRecord { id: id.to_owned(), spec: spec.clone(), suspended };
+        self.write("store supervisor", |transaction| {
+            insert(transaction, SUPERVISORS, id, &record)?;
+            add_history(transaction, id, now_ms, Some(spec.clone()))
+        })
+    }
+
+    /// Removes a supervisor; its history ends with a tombstone.
+    pub fn remove_supervisor(&self, id: &str, now_ms: i64) -> Result<()> {
+        self.write("remove supervisor", |transaction| {
+            remove(transaction, SUPERVISORS, id)?;
+            add_history(transaction, id, now_ms, None)
+        })
+    }
+
+    /// What supervisors have been, newest first; of one or of all.
+    pub fn supervisor_history(&self, id: Option<&str>) -> Result<Vec<HistoryRecord>> {
+        let action = "read supervisor history";
+        let transaction = self.database.begin_read().map_err(failed(action))?;
+        let table = transaction.open_table(HISTORY).map_err(failed(action))?;
+        let mut records = Vec::new();
+        for entry in table.iter().map_err(failed(action))? {
+            let (key, value) = entry.map_err(failed(action))?;
+            if id.is_none_or(|id| key.value().0 == id) {
+                records.push(decode::<HistoryRecord>(value.value())?);
+            }
+        }
+        records.reverse();
+        Ok(records)
+    }
+
+    fn all<T: DeserializeOwned>(&self, definition: Json) -> Result<BTreeMap<String, T>> {
+        let transaction = self.database.begin_read().map_err(failed("read"))?;
+        let table = transaction.open_table(definition).map_err(failed("read"))?;
+        let mut records = BTreeMap::new();
+        for entry in table.iter().map_err(failed("read"))? {
+            let (key, value) = entry.map_err(failed("read"))?;
+            records.insert(key.value().to_owned(), decode(value.value())?);
+        }
+        Ok(records)
+    }
+
+    fn get<T: DeserializeOwned>(&self, definition: Json, key: &str) -> Result<Option<T>> {
+        let transaction = self.database.begin_read().map_err(failed("read"))?;
+        let table = transaction.open_table(definition).map_err(failed("read"))?;
+        let value = table.get(key).map_err(failed("read"))?;
+        value.map(|value| decode(value.value())).transpose()
+    }
+
+    fn put<T: Serialize>(&self, definition: Json, key: &str, value: &T) -> Result<()> {
+        self.write("write", |transaction| insert(transaction, definition, key, value))
+    }
+
+    /// Runs `change` in one durable transaction; an error leaves everything as it was.
+    fn write(
+        &self,
+        action: &'static str,
+        change: impl FnOnce(&WriteTransaction) -> Result<()>,
+    ) -> Result<()> {
+        let transaction = self.database.begin_write().map_err(failed(action))?;
+        change(&transaction)?;
+        transaction.commit().map_err(failed(action))
+    }
+}
+
+fn insert<T: Serialize>(
+    transaction: &WriteTransaction,
+    definition: Json,
+    key: &str,
+    value: &T,
+) -> Result<()> {
+    let text = encode(value)?;
+    let mut table = transaction.open_table(definition).map_err(failed("write"))?;
+    table.insert(key, text.as_str()).map_err(failed("write"))?;
+    Ok(())
+}
+
+fn remove(transaction: &WriteTransaction, definition: Json, key: &str) -> Result<()> {
+    let mut table = transaction.open_table(definition).map_err(failed("remove"))?;
+    table.remove(key).map_err(failed("remove"))?;
+    Ok(())
+}
+
+fn set_used(transaction: &WriteTransaction, ids: &[String], used: bool) -> Result<()> {
+    let mut table = transaction.open_table(SEGMENTS).map_err(failed("mark segments"))?;
+    for id in ids {
+        let Some(mut record) = table
+            .get(id.as_str())
+            .map_err(failed("mark segments"))?
+            .map(|value| decode::<SegmentRecord>(value.value()))
+            .transpose()?
+        else {
+            continue;
+        };
+        record.used = used;
+        table.insert(id.as_str(), encode(&record)?.as_str()).map_err(failed("mark segments"))?;
+    }
+    Ok(())
+}
+
+fn add_history(transaction: &WriteTransaction, id: &str, version_ms: i64, spec: Option<Value>) -> Result<()> {
+    let action = "write supervisor history";
+    let mut table = transaction.open_table(HISTORY).map_err(failed(action))?;
+    let last = table
+        .range((id, 0)..=(id, u64::MAX))
+        .map_err(failed(action))?
+        .next_back()
+        .transpose()
+        .map_err(failed(action))?
+        .map_or(0, |(key, _)| key.value().1);
+    let record = HistoryRecord { id: id.to_owned(), version_ms, spec };
+    table.insert((id, last + 1), encode(&record)?.as_str()).map_err(failed(action))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn supervisors_come_back_after_a_restart_with_their_history() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.redb");
+        {
+            let catalog = Catalog::open(&path).unwrap();
+            catalog.put_supervisor("A", &json!({"v": 1}), false, 1).unwrap();
+            catalog.put_supervisor("A", &json!({"v": 2}), true, 2).unwrap();
+            catalog.put_supervisor("B", &json!({}), false, 3).unwrap();
+            catalog.remove_supervisor("B", 4).unwrap();
+        }
+        let catalog = Catalog::open(&path).unwrap();
+        let all = catalog.supervisors().unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].spec["v"].as_i64(), all[0].suspended), (Some(2), true));
+        let history = catalog.supervisor_history(Some("A")).unwrap();
+        assert_eq!(history.iter().map(|h| h.version_ms).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(catalog.supervisor_history(Some("B")).unwrap()[0].spec, None);
+    }
+
+    #[test]
+    fn offsets_can_be_replaced_and_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&folder.path().join("catalog.redb")).unwrap();
+        let mut progress = Progress::default();
+        progress.set("T", 0, 5);
+        catalog.publish(&[], &[], Some(("ds", &progress))).unwrap();
+        assert_eq!(catalog.progress("ds").unwrap(), Some(progress));
+        catalog.set_progress("ds", None).unwrap();
+        assert_eq!(catalog.progress("ds").unwrap(), None);
+    }
+}

@@ -1,0 +1,424 @@
+//! One datasource: its writer, what it shows to queries, and how hot rows become segments.
+//!
+//! ```text
+//!  publish:  freeze hot rows ─► write + sync segment folders under tmp/ ─► rename ─► sync folder
+//!            ─► catalog commit (segments + offsets) ─► swap the state: segments in, frozen rows out
+//! ```
+//!
+//! A crash before the commit leaves files that the catalog does not name (removed at the next start) and offsets
+//! that lead back to the same rows; a crash after it leaves everything in place. Rows are visible throughout: hot,
+//! then frozen, then sealed, never twice, because each step is one swap of [`State`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use crate::catalog::{Catalog, SegmentRecord};
+use crate::disk::Disk;
+use crate::error::{Result, StorageError};
+use crate::hot::{Frozen, HotPart, Writer};
+use crate::progress::Progress;
+use crate::schema::TableSchema;
+use crate::seal::{Chunk, Sealing};
+use crate::snapshot::{Part, SegmentHandle, SegmentPart, Snapshot, SnapshotSchema};
+use crate::time::{Interval, format_instant};
+use crate::timeline::visible_stretches;
+
+/// What snapshots are taken from. Replaced as a whole, never changed.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) sealed: Arc<[Part]>,
+    pub(crate) frozen: Arc<[HotPart]>,
+    pub(crate) hot: Arc<[HotPart]>,
+    pub(crate) current: Arc<TableSchema>,
+    pub(crate) schema: Arc<SnapshotSchema>,
+    pub(crate) generation: u64,
+}
+
+impl State {
+    /// Recomputes the visible columns if `current` is another schema than before.
+    pub(crate) fn refresh_schema(&mut self, current: &Arc<TableSchema>) {
+        if !Arc::ptr_eq(&self.current, current) {
+            self.current = Arc::clone(current);
+            self.schema = schema_of(current, &self.sealed);
+        }
+    }
+}
+
+fn schema_of(current: &TableSchema, sealed: &[Part]) -> Arc<SnapshotSchema> {
+    Arc::new(SnapshotSchema::union(Some(current), sealed.iter().map(Part::columns)))
+}
+
+/// What a publish did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Published {
+    /// The ids of the new segments.
+    pub segments: Vec<String>,
+    /// The rows in them.
+    pub rows: u64,
+    /// The bytes of their files.
+    pub size_bytes: u64,
+}
+
+/// What all datasources of a store share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) folder: PathBuf,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) catalog: Catalog,
+    pub(crate) segment_rows_max: usize,
+}
+
+/// One datasource of a [`crate::Store`].
+#[derive(Debug)]
+pub struct Datasource {
+    name: Arc<str>,
+    shared: Arc<Shared>,
+    state: Arc<ArcSwap<State>>,
+    writer: Mutex<Writer>,
+    /// Used segments by id. Held while segments change, so that the timeline and the catalog agree.
+    segments: Mutex<BTreeMap<String, Arc<SegmentHandle>>>,
+    /// Frozen rows that a publish could not finish. Held during a publish: there is one at a time.
+    pending: Mutex<Option<Frozen>>,
+    poison: Mutex<Option<String>>,
+}
+
+/// A lock whose holder cannot leave it half-changed; see each use.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Datasource {
+    pub(crate) fn new(
+        name: &str,
+        shared: Arc<Shared>,
+        schema: Arc<TableSchema>,
+        progress: Progress,
+        records: Vec<SegmentRecord>,
+    ) -> Self {
+        let name: Arc<str> = name.into();
+        let segments: BTreeMap<String, Arc<SegmentHandle>> =
+            records.into_iter().map(|record| (record.id.clone(), handle(&shared, record))).collect();
+        let sealed: Arc<[Part]> = timeline_of(&segments).into();
+        let state = Arc::new(ArcSwap::from_pointee(State {
+            schema: schema_of(&schema, &sealed),
+            sealed,
+            frozen: Arc::from([]),
+            hot: Arc::from([]),
+            current: Arc::clone(&schema),
+            generation: 0,
+        }));
+        Self {
+            writer: Mutex::new(Writer::new(Arc::clone(&name), Arc::clone(&state), schema, progress)),
+            name,
+            shared,
+            state,
+            segments: Mutex::new(segments),
+            pending: Mutex::new(None),
+            poison: Mutex::new(None),
+        }
+    }
+
+    /// The datasource's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All rows there are now, each exactly once. Never waits for the writer.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let state = self.state.load();
+        let hot = state.frozen.iter().chain(state.hot.iter()).cloned().map(Part::Hot);
+        Arc::new(Snapshot {
+            datasource: Arc::clone(&self.name),
+            schema: Arc::clone(&state.schema),
+            parts: state.sealed.iter().cloned().chain(hot).collect(),
+            generation: state.generation,
+        })
+    }
+
+    /// The single writer. Appends and publishes take turns here; hold it no longer than a batch takes.
+    pub fn writer(&self) -> MutexGuard<'_, Writer> {
+        lock(&self.writer)
+    }
+
+    /// Why ingestion has stopped, if it has. Reads go on.
+    pub fn poisoned(&self) -> Option<String> {
+        lock(&self.poison).clone()
+    }
+
+    /// Moves all hot rows into segments and commits them together with the offsets they cover. Blocks while files
+    /// are written and synced; appends go on meanwhile. With nothing hot, commits the offsets alone.
+    ///
+    /// # Errors
+    /// A write that failed for want of space leaves the rows visible and is tried again by the next call. A failed
+    /// sync or commit poisons the datasource: what is on disk is not known any more, so it takes no further rows.
+    pub fn publish(&self, now_ms: i64) -> Result<Published> {
+        let mut pending = lock(&self.pending);
+        self.refuse_if_poisoned()?;
+        let frozen = if let Some(frozen) = pending.take() { frozen } else { self.writer().freeze() };
+        let result = self.publish_frozen(&frozen, now_ms);
+        if let Err(error) = &result {
+            if poisons(error) {
+                *lock(&self.poison) = Some(error.to_string());
+            }
+            *pending = Some(frozen);
+        }
+        result
+    }
+
+    fn publish_frozen(&self, frozen: &Frozen, now_ms: i64) -> Result<Published> {
+        let catalog = &self.shared.catalog;
+        if frozen.rows() == 0 {
+            if !frozen.progress.partitions.is_empty()
+                && catalog.progress(&self.name)?.as_ref() != Some(&frozen.progress)
+            {
+                catalog.publish(&[], &[], Some((&self.name, &frozen.progress)))?;
+            }
+            return Ok(Published::default());
+        }
+        let sealing = Sealing::new(frozen, self.shared.segment_rows_max)?;
+        let mut segments = lock(&self.segments);
+        let mut records: Vec<SegmentRecord> = Vec::with_capacity(sealing.chunks.len());
+        for chunk in &sealing.chunks {
+            let record = self.write_segment(&sealing, chunk, &records, &segments, frozen, now_ms)?;
+            records.push(record);
+        }
+        catalog.publish(&records, &[], Some((&self.name, &frozen.progress)))?;
+        let published = Published {
+            segments: records.iter().map(|record| record.id.clone()).collect(),
+            rows: records.iter().map(|record| record.rows).sum(),
+            size_bytes: records.iter().map(|record| record.size_bytes).sum(),
+        };
+        for record in records {
+            segments.insert(record.id.clone(), handle(&self.shared, record));
+        }
+        self.show(&segments, true);
+        Ok(published)
+    }
+
+    /// Writes one segment and gives it its place. Not visible before the catalog names it.
+    fn write_segment(
+        &self,
+        sealing: &Sealing<'_>,
+        chunk: &Chunk,
+        new: &[SegmentRecord],
+        segments: &BTreeMap<String, Arc<SegmentHandle>>,
+        frozen: &Frozen,
+        now_ms: i64,
+    ) -> Result<SegmentRecord> {
+        let (version, partition_num) = self.next_partition(chunk.interval, new, segments, now_ms)?;
+        let id = segment_id(&self.name, chunk.interval, &version, partition_num);
+        let disk = &*self.shared.disk;
+        let folder = segment_folder(&self.shared.folder, &self.name, &id);
+        let temporary = self.shared.folder.join("tmp").join(folder_name(&id));
+        if temporary.exists() {
+            disk.remove(&temporary).map_err(StorageError::io("remove", &temporary))?;
+        }
+        let written = sealing.write(chunk, disk, &temporary, &self.name, &version)?;
+        let parent = folder.parent().unwrap_or(&self.shared.folder).to_path_buf();
+        if !parent.exists() {
+            disk.create_folder(&parent).map_err(StorageError::io("create", &parent))?;
+            let root = parent.parent().unwrap_or(&self.shared.folder);
+            disk.sync_folder(root).map_err(StorageError::io("sync", root))?;
+        }
+        disk.rename(&temporary, &folder).map_err(StorageError::io("rename", &temporary))?;
+        disk.sync_folder(&parent).map_err(StorageError::io("sync", &parent))?;
+        Ok(SegmentRecord {
+            id,
+            datasource: self.name.to_string(),
+            interval: chunk.interval,
+            version,
+            partition_num,
+            rows: written.rows,
+            size_bytes: written.size_bytes,
+            min_time_ms: written.min_time_ms,
+            max_time_ms: written.max_time_ms,
+            columns: self.shared_columns(&frozen.columns, segments),
+            files: written.files,
+            used: true,
+            created_ms: now_ms,
+        })
+    }
+
+    /// Rows join the version that their chunk already has; the first rows of a chunk begin one.
+    fn next_partition(
+        &self,
+        interval: Interval,
+        new: &[SegmentRecord],
+        segments: &BTreeMap<String, Arc<SegmentHandle>>,
+        now_ms: i64,
+    ) -> Result<(String, u32)> {
+        let used = segments.values().map(|handle| handle.record()).chain(new);
+        let version = used
+            .filter(|record| record.interval == interval)
+            .map(|record| record.version.clone())
+            .max()
+            .unwrap_or_else(|| format_instant(now_ms));
+        // Unused segments keep their files and ids until they are killed, so their numbers are taken too.
+        let stored = self.shared.catalog.segments()?;
+        let taken = stored.iter().chain(new).filter(|record| {
+            record.datasource == *self.name && record.interval == interval && record.version == version
+        });
+        let partition_num = taken.map(|record| record.partition_num + 1).max().unwrap_or(0);
+        Ok((version, partition_num))
+    }
+
+    /// Segments written with one schema share one list of columns.
+    fn shared_columns(
+        &self,
+        columns: &Arc<[crate::schema::ColumnSpec]>,
+        segments: &BTreeMap<String, Arc<SegmentHandle>>,
+    ) -> Arc<[crate::schema::ColumnSpec]> {
+        let known = segments.values().map(|handle| &handle.record().columns).find(|known| *known == columns);
+        Arc::clone(known.unwrap_or(columns))
+    }
+
+    /// Drops all unpublished rows and replaces the committed offsets: reading goes on from `progress`, or from
+    /// wherever the caller decides when that is `None`.
+    pub fn reset(&self, progress: Option<&Progress>) -> Result<()> {
+        let mut pending = lock(&self.pending);
+        self.shared.catalog.set_progress(&self.name, progress)?;
+        let mut writer = self.writer();
+        *pending = None;
+        writer.clear_hot(progress.cloned().unwrap_or_default());
+        let state = self.state.load_full();
+        self.state.store(Arc::new(State {
+            frozen: Arc::from([]),
+            generation: state.generation + 1,
+            ..State::clone(&state)
+        }));
+        Ok(())
+    }
+
+    /// Takes segments that lie inside `interval` (all, if `None`) out of use. Returns how many.
+    pub(crate) fn mark_unused(&self, interval: Option<Interval>) -> Result<usize> {
+        let mut segments = lock(&self.segments);
+        let ids: Vec<String> = segments
+            .values()
+            .map(|handle| handle.record())
+            .filter(|record| interval.is_none_or(|interval| interval.covers(record.interval)))
+            .map(|record| record.id.clone())
+            .collect();
+        self.shared.catalog.set_used(&ids, false)?;
+        segments.retain(|id, _| !ids.contains(id));
+        self.show(&segments, false);
+        Ok(ids.len())
+    }
+
+    /// Puts unused segments back into use.
+    pub(crate) fn mark_used(&self, records: Vec<SegmentRecord>) -> Result<usize> {
+        let mut segments = lock(&self.segments);
+        let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+        self.shared.catalog.set_used(&ids, true)?;
+        for record in records {
+            let record = SegmentRecord { used: true, ..record };
+            segments.insert(record.id.clone(), handle(&self.shared, record));
+        }
+        self.show(&segments, false);
+        Ok(ids.len())
+    }
+
+    /// Swaps in the timeline of `segments`; frozen rows go when segments have taken their place.
+    fn show(&self, segments: &BTreeMap<String, Arc<SegmentHandle>>, frozen_done: bool) {
+        let sealed: Arc<[Part]> = timeline_of(segments).into();
+        // The writer's lock orders this swap with the writer's own.
+        let _writer = self.writer();
+        let state = self.state.load_full();
+        self.state.store(Arc::new(State {
+            schema: schema_of(&state.current, &sealed),
+            sealed,
+            frozen: if frozen_done { Arc::from([]) } else { Arc::clone(&state.frozen) },
+            generation: state.generation + 1,
+            ..State::clone(&state)
+        }));
+    }
+
+    fn refuse_if_poisoned(&self) -> Result<()> {
+        match self.poisoned() {
+            Some(reason) => Err(StorageError::Poisoned { datasource: self.name.to_string(), reason }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// After these it is not known what the disk holds.
+fn poisons(error: &StorageError) -> bool {
+    match error {
+        StorageError::Io { action, source, .. } => {
+            *action == "sync" && source.kind() != std::io::ErrorKind::StorageFull
+        }
+        StorageError::Catalog { .. } => true,
+        _ => false,
+    }
+}
+
+fn handle(shared: &Shared, record: SegmentRecord) -> Arc<SegmentHandle> {
+    let folder = segment_folder(&shared.folder, &record.datasource, &record.id);
+    Arc::new(SegmentHandle::new(record, folder, Arc::clone(&shared.disk)))
+}
+
+/// The visible stretches of all used segments, in order of time.
+fn timeline_of(segments: &BTreeMap<String, Arc<SegmentHandle>>) -> Vec<Part> {
+    let handles: Vec<&Arc<SegmentHandle>> = segments.values().collect();
+    let keys: Vec<(Interval, &str)> =
+        handles.iter().map(|handle| (handle.record().interval, handle.record().version.as_str())).collect();
+    let mut parts: Vec<SegmentPart> = visible_stretches(&keys)
+        .into_iter()
+        .zip(&handles)
+        .flat_map(|(stretches, handle)| {
+            stretches.into_iter().map(|stretch| SegmentPart::new(Arc::clone(handle), stretch))
+        })
+        .collect();
+    parts.sort_by_key(|part| (part.handle().record().min_time_ms, part.handle().record().partition_num));
+    parts.into_iter().map(Part::Segment).collect()
+}
+
+/// Druid's segment id: `datasource_start_end_version`, and `_partition` unless that is 0.
+pub(crate) fn segment_id(datasource: &str, interval: Interval, version: &str, partition_num: u32) -> String {
+    let (start, end) = (format_instant(interval.start_ms), format_instant(interval.end_ms));
+    let id = format!("{datasource}_{start}_{end}_{version}");
+    if partition_num == 0 { id } else { format!("{id}_{partition_num}") }
+}
+
+/// Where a segment's files are: `segments/<datasource>/<segment id>`, both as [`folder_name`] writes them.
+pub(crate) fn segment_folder(root: &std::path::Path, datasource: &str, id: &str) -> PathBuf {
+    root.join("segments").join(folder_name(datasource)).join(folder_name(id))
+}
+
+/// A name as one path component: every byte that is not a letter, digit, `-`, `_` or `.` becomes `%XX`, and so does
+/// a leading dot.
+pub(crate) fn folder_name(name: &str) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(name.len());
+    for (at, byte) in name.bytes().enumerate() {
+        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || (byte == b'.' && at > 0);
+        if plain {
+            text.push(byte as char);
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_name_is_one_path_component_and_unlike_any_other() {
+        assert_eq!(folder_name("EVENTS_GEO"), "EVENTS_GEO");
+        assert_eq!(folder_name("../etc"), "%2E.%2Fetc");
+        assert_eq!(folder_name("a:b%"), "a%3Ab%25");
+    }
+
+    #[test]
+    fn a_segment_id_is_druids() {
+        let day = Interval::new(0, 86_400_000);
+        let id = segment_id("E", day, "2026-11-23T19:52:14.228Z", 0);
+        assert_eq!(id, "E_1970-01-01T00:00:00.000Z_1970-01-02T00:00:00.000Z_2026-11-23T19:52:14.228Z");
+        assert!(segment_id("E", day, "v", 3).ends_with("_v_3"));
+    }
+}

@@ -1,0 +1,118 @@
+//! Sealing: frozen hot rows become segments, one or more per time chunk.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+
+use crate::dictionary::Dictionary;
+use crate::disk::Disk;
+use crate::error::Result;
+use crate::hot::{Frozen, Run, RunColumn};
+use crate::segment::{InputColumn, SegmentInput, SegmentSummary, write_segment};
+use crate::time::Interval;
+
+/// All rows of a frozen generation, joined and ready to be written.
+#[derive(Debug)]
+pub(crate) struct Sealing<'a> {
+    frozen: &'a Frozen,
+    run: Run,
+    values: Vec<InputColumn>,
+    /// The segments to be.
+    pub(crate) chunks: Vec<Chunk>,
+}
+
+/// The rows of one segment to be.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) interval: Interval,
+    /// Positions in the joined rows; `None` for all.
+    rows: Option<Vec<u32>>,
+}
+
+impl<'a> Sealing<'a> {
+    /// Joins the runs of `frozen`, rolls them up where the schema asks for it, and cuts them into time chunks of at
+    /// most `segment_rows_max` rows.
+    pub(crate) fn new(frozen: &'a Frozen, segment_rows_max: usize) -> Result<Self> {
+        let mut run = Run::concat(&frozen.runs, &frozen.dictionaries)?;
+        if frozen.schema.rollup {
+            run = run.rolled_up(&frozen.schema.columns, &frozen.companions);
+        }
+        let dictionaries: Vec<Option<ArrayRef>> = frozen.dictionaries.iter().map(values_of).collect();
+        let values = (0..frozen.columns.len())
+            .map(|at| input_column(run.columns.get(at), dictionaries.get(at).cloned().flatten()))
+            .collect();
+        let chunks = cut(&run, frozen, segment_rows_max);
+        Ok(Self { frozen, run, values, chunks })
+    }
+
+    /// Writes one chunk into `folder`, synced.
+    pub(crate) fn write(
+        &self,
+        chunk: &Chunk,
+        disk: &dyn Disk,
+        folder: &Path,
+        datasource: &str,
+        version: &str,
+    ) -> Result<SegmentSummary> {
+        let input = SegmentInput {
+            datasource,
+            interval: chunk.interval,
+            version,
+            columns: &self.frozen.columns,
+            time: &self.run.time,
+            values: &self.values,
+            rows: chunk.rows.as_deref(),
+        };
+        write_segment(disk, folder, &input)
+    }
+}
+
+fn values_of(dictionary: &Dictionary) -> Option<ArrayRef> {
+    (!dictionary.is_empty()).then(|| Arc::new(dictionary.values_from(0)) as ArrayRef)
+}
+
+fn input_column(column: Option<&RunColumn>, values: Option<ArrayRef>) -> InputColumn {
+    let strings = || values.clone().unwrap_or_else(|| Arc::new(Dictionary::new().values_from(0)));
+    match column {
+        Some(RunColumn::Codes(codes)) => InputColumn::Codes { codes: codes.clone(), values: strings() },
+        Some(RunColumn::MultiCodes { ends, codes }) => {
+            InputColumn::MultiCodes { ends: ends.clone(), codes: codes.clone(), values: strings() }
+        }
+        Some(RunColumn::Text(array)) => InputColumn::Text(array.clone()),
+        Some(RunColumn::Long(array)) => InputColumn::Long(array.clone()),
+        Some(RunColumn::Float(array)) => InputColumn::Float(array.clone()),
+        Some(RunColumn::Double(array)) => InputColumn::Double(array.clone()),
+        Some(RunColumn::Absent) | None => InputColumn::Absent,
+    }
+}
+
+/// Which rows go into which segment: by time chunk, and within one by order of arrival.
+fn cut(run: &Run, frozen: &Frozen, segment_rows_max: usize) -> Vec<Chunk> {
+    let granularity = &frozen.schema.segment_granularity;
+    let first = granularity.bucket(run.time_range.0);
+    if first.contains(run.time_range.1) && run.rows() <= segment_rows_max {
+        return vec![Chunk { interval: first, rows: None }];
+    }
+    let mut by_chunk: BTreeMap<Interval, Vec<u32>> = BTreeMap::new();
+    // Neighbours are mostly of one chunk, so the calendar is asked once per change.
+    let mut current = first;
+    let mut rows: Vec<u32> = Vec::new();
+    for (row, &time) in run.time.iter().enumerate() {
+        if !current.contains(time) {
+            by_chunk.entry(current).or_default().append(&mut rows);
+            current = granularity.bucket(time);
+        }
+        rows.push(row as u32);
+    }
+    by_chunk.entry(current).or_default().append(&mut rows);
+    by_chunk
+        .into_iter()
+        .flat_map(|(interval, rows)| {
+            rows.chunks(segment_rows_max)
+                .map(|rows| Chunk { interval, rows: Some(rows.to_vec()) })
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}

@@ -1,0 +1,249 @@
+//! What a query sees of a datasource: all rows of one moment, each exactly once, sealed and hot alike.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{ArrayRef, Int64Array};
+
+use crate::catalog::SegmentRecord;
+use crate::disk::Disk;
+use crate::error::{Result, StorageError};
+use crate::hot::HotPart;
+use crate::schema::{COMPANION_PREFIX, ColumnSpec, ColumnType, TIME_COLUMN, TableSchema};
+use crate::segment::{BlockStats, Postings, Segment};
+use crate::time::Interval;
+
+/// All rows of a datasource at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The datasource's name.
+    pub datasource: Arc<str>,
+    /// Every column that some row may have.
+    pub schema: Arc<SnapshotSchema>,
+    /// Where the rows are. Sealed parts come first, in order of time.
+    pub parts: Vec<Part>,
+    /// Larger for a later snapshot of the same datasource.
+    pub generation: u64,
+}
+
+/// The columns of a snapshot besides `__time`: those of the current schema, then those that only older segments
+/// have. Hidden columns are not among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SnapshotSchema {
+    /// In the order of `SELECT *`, which puts `__time` first.
+    pub columns: Vec<ColumnSpec>,
+}
+
+impl SnapshotSchema {
+    /// The current schema, completed by what segments hold. A column that some segment holds with several values
+    /// is multi-value for all; of two types the current one wins, between segments the wider one.
+    pub(crate) fn union<'a>(
+        current: Option<&TableSchema>,
+        segments: impl Iterator<Item = &'a [ColumnSpec]>,
+    ) -> Self {
+        let mut columns: Vec<ColumnSpec> = current.map(|schema| schema.columns.clone()).unwrap_or_default();
+        let current_count = columns.len();
+        let mut at: HashMap<String, usize> =
+            columns.iter().enumerate().map(|(i, column)| (column.name.clone(), i)).collect();
+        let mut seen: Option<*const ColumnSpec> = None;
+        for specs in segments {
+            // Segments written with one schema share one list; no need to look at it again.
+            if seen == Some(specs.as_ptr()) {
+                continue;
+            }
+            seen = Some(specs.as_ptr());
+            for spec in specs.iter().filter(|spec| !spec.name.starts_with(COMPANION_PREFIX)) {
+                let i = *at.entry(spec.name.clone()).or_insert_with(|| {
+                    columns.push(spec.clone());
+                    columns.len() - 1
+                });
+                let known = &mut columns[i];
+                known.multi_value |= spec.multi_value && known.column_type == ColumnType::String;
+                if i >= current_count {
+                    known.column_type = wider(known.column_type, spec.column_type);
+                }
+            }
+        }
+        Self { columns }
+    }
+}
+
+fn wider(a: ColumnType, b: ColumnType) -> ColumnType {
+    use ColumnType::{Double, Float, Long, String};
+    match (a, b) {
+        _ if a == b => a,
+        (String, _) | (_, String) => String,
+        (Double, _) | (_, Double) | (Long, Float) | (Float, Long) => Double,
+        _ => a,
+    }
+}
+
+/// A piece of a snapshot that answers for some of its rows. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Part {
+    /// Rows of a published segment.
+    Segment(SegmentPart),
+    /// Rows that just arrived.
+    Hot(HotPart),
+}
+
+/// A published segment, opened by the first query that needs it.
+#[derive(Debug, Clone)]
+pub struct SegmentPart {
+    handle: Arc<SegmentHandle>,
+    visible: Interval,
+}
+
+/// One segment of the catalog and its files. Shared by all snapshots that see it.
+#[derive(Debug)]
+pub struct SegmentHandle {
+    record: SegmentRecord,
+    folder: PathBuf,
+    disk: Arc<dyn Disk>,
+    opened: OnceLock<Result<Segment, String>>,
+}
+
+impl SegmentHandle {
+    pub(crate) fn new(record: SegmentRecord, folder: PathBuf, disk: Arc<dyn Disk>) -> Self {
+        Self { record, folder, disk, opened: OnceLock::new() }
+    }
+
+    /// What the catalog says of it.
+    pub fn record(&self) -> &SegmentRecord {
+        &self.record
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
+    /// The segment, mapped. A segment that is damaged stays so: every query that needs it is told the same.
+    pub fn open(&self) -> Result<&Segment> {
+        self.opened
+            .get_or_init(|| {
+                Segment::open(&*self.disk, &self.folder, Some(&self.record.files)).map_err(|e| e.to_string())
+            })
+            .as_ref()
+            .map_err(|reason| {
+                StorageError::damaged(&self.folder, format!("segment {}: {reason}", self.record.id))
+            })
+    }
+}
+
+impl SegmentPart {
+    pub(crate) fn new(handle: Arc<SegmentHandle>, visible: Interval) -> Self {
+        Self { handle, visible }
+    }
+
+    /// The segment's record and files.
+    pub fn handle(&self) -> &Arc<SegmentHandle> {
+        &self.handle
+    }
+}
+
+impl Part {
+    /// The segment's id, or `hot`.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Segment(part) => &part.handle.record.id,
+            Self::Hot(_) => "hot",
+        }
+    }
+
+    /// The number of rows stored, before any clipping to [`Self::visible`].
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Segment(part) => part.handle.record.rows as usize,
+            Self::Hot(part) => part.rows(),
+        }
+    }
+
+    /// Bytes on disk or in memory.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Segment(part) => part.handle.record.size_bytes,
+            Self::Hot(part) => part.bytes() as u64,
+        }
+    }
+
+    /// Least and greatest `__time` stored, both inclusive.
+    pub fn time_range(&self) -> (i64, i64) {
+        match self {
+            Self::Segment(part) => (part.handle.record.min_time_ms, part.handle.record.max_time_ms),
+            Self::Hot(part) => part.time_range(),
+        }
+    }
+
+    /// Rows outside are overshadowed by a later version and must not be read.
+    pub fn visible(&self) -> Interval {
+        match self {
+            Self::Segment(part) => part.visible,
+            Self::Hot(_) => Interval::new(i64::MIN, i64::MAX),
+        }
+    }
+
+    /// Whether rows are in order of `__time`.
+    pub fn sorted_by_time(&self) -> bool {
+        matches!(self, Self::Segment(_))
+    }
+
+    /// `__time`, in milliseconds, without NULLs.
+    pub fn time(&self) -> Result<Int64Array> {
+        match self {
+            Self::Segment(part) => part.handle.open()?.time(),
+            Self::Hot(part) => Ok(part.time()),
+        }
+    }
+
+    /// A column in its physical form: a dictionary array, plain text, numbers, or a list of one of these. `None`:
+    /// the part has no such column, which reads as NULL. No copy is made and repeated calls are cheap.
+    pub fn column(&self, name: &str) -> Result<Option<ArrayRef>> {
+        match self {
+            Self::Segment(part) => part.handle.open()?.column(name),
+            Self::Hot(part) => part.column(name),
+        }
+    }
+
+    /// Every column but `__time`, hidden ones included.
+    pub fn columns(&self) -> &[ColumnSpec] {
+        match self {
+            Self::Segment(part) => &part.handle.record.columns,
+            Self::Hot(part) => part.columns(),
+        }
+    }
+
+    /// How a column was declared when these rows were written.
+    pub fn column_spec(&self, name: &str) -> Option<&ColumnSpec> {
+        self.columns().iter().find(|spec| spec.name == name)
+    }
+
+    /// Posting lists of a sealed string column that has a bitmap index.
+    pub fn postings(&self, name: &str) -> Result<Option<Postings>> {
+        match self {
+            Self::Segment(part) => part.handle.open()?.postings(name),
+            Self::Hot(_) => Ok(None),
+        }
+    }
+
+    /// Statistics per [`crate::BLOCK_ROWS`] rows of a sealed column, `__time` included.
+    pub fn blocks(&self, name: &str) -> Result<Option<&[BlockStats]>> {
+        match self {
+            Self::Segment(part) => part.handle.open()?.blocks(name),
+            Self::Hot(_) => Ok(None),
+        }
+    }
+}
+
+impl Snapshot {
+    /// The declared form of a column; `None` for `__time` and for unknown names.
+    pub fn column(&self, name: &str) -> Option<&ColumnSpec> {
+        (name != TIME_COLUMN).then(|| self.schema.columns.iter().find(|c| c.name == name)).flatten()
+    }
+
+    /// The number of rows stored.
+    pub fn rows(&self) -> usize {
+        self.parts.iter().map(Part::rows).sum()
+    }
+}
