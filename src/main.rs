@@ -1,2 +1,73 @@
-//! The binary.
-fn main() {}
+//! The binary `ovate`: settings in, a running store out. Everything that happens is in the libraries; here it is
+//! put together.
+
+mod ask;
+mod cli;
+mod demo;
+mod folder;
+mod server;
+mod settings;
+mod system;
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use cli::{Cli, Command};
+use server::Server;
+use settings::Settings;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ovate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Serve(serve) => {
+            let settings = serve.settings.with_file(serve.config.as_deref())?;
+            start_log(&settings, "info")?;
+            let data = settings.data.clone().context("say where the data is: --data DIR")?;
+            runtime()?.block_on(async {
+                let server = Server::start(&settings, &data).await?;
+                server.run_until_signal().await
+            })
+        }
+        Command::Demo(options) => {
+            start_log(&options.settings, "warn")?;
+            runtime()?.block_on(demo::run(options))
+        }
+        Command::Query(query) => ask::run(&query),
+        Command::Segments(folder) => folder::list_segments(&folder.data),
+        Command::Verify(folder) => folder::verify(&folder.data),
+        Command::HashPassword => {
+            let mut password = String::new();
+            std::io::stdin().read_to_string(&mut password).context("cannot read the password")?;
+            println!("{}", ovate_api::hash_password(password.trim_end_matches(['\r', '\n']))?);
+            Ok(())
+        }
+    }
+}
+
+/// The runtime of HTTP and of everything that waits. Queries run on one of their own.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+fn start_log(settings: &Settings, default: &str) -> Result<()> {
+    let filter = settings.log.as_deref().unwrap_or(default);
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).context("cannot read the log filter")?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if settings.log_json == Some(true) { builder.json().init() } else { builder.init() }
+    Ok(())
+}

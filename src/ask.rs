@@ -1,0 +1,96 @@
+//! `ovate query`: asks a running store over HTTP, in Arrow, and prints the answer.
+
+use std::io::{Read, Write};
+
+use anyhow::{Context, Result, bail};
+use arrow::array::RecordBatch;
+use arrow::ipc::reader::StreamReader;
+use arrow::util::pretty::pretty_format_batches;
+use serde_json::{Value, json};
+
+use crate::cli::{Format, Query};
+
+const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
+
+/// Runs the command.
+pub fn run(query: &Query) -> Result<()> {
+    let sql = if query.sql == "-" {
+        let mut sql = String::new();
+        std::io::stdin().read_to_string(&mut sql).context("cannot read the statement")?;
+        sql
+    } else {
+        query.sql.clone()
+    };
+    let body = ask(&query.url, &sql)?;
+    let mut out = std::io::stdout().lock();
+    if query.format == Format::Arrow {
+        return Ok(out.write_all(&body)?);
+    }
+    let reader = StreamReader::try_new(body.as_slice(), None).context("the answer is not an Arrow stream")?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<RecordBatch>, _>>().context("the answer was cut off")?;
+    match query.format {
+        Format::Box if batches.is_empty() => {
+            writeln!(out, "{}", pretty_format_batches(&[RecordBatch::new_empty(schema)])?)?;
+        }
+        Format::Box => writeln!(out, "{}", pretty_format_batches(&batches)?)?,
+        Format::Csv => {
+            let mut writer = arrow::csv::Writer::new(&mut out);
+            batches.iter().try_for_each(|batch| writer.write(batch))?;
+        }
+        Format::Json => {
+            let mut writer = arrow::json::LineDelimitedWriter::new(&mut out);
+            batches.iter().try_for_each(|batch| writer.write(batch))?;
+            writer.finish()?;
+        }
+        Format::Arrow => {}
+    }
+    Ok(())
+}
+
+/// Posts the statement; gives the bytes of the Arrow stream, or the store's own words on what is wrong.
+fn ask(url: &str, sql: &str) -> Result<Vec<u8>> {
+    let (url, credentials) = split_credentials(url)?;
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut request = agent.post(format!("{url}/druid/v2/sql")).header("Accept", ARROW_STREAM);
+    if let Some(credentials) = credentials {
+        request = request.header("Authorization", format!("Basic {credentials}"));
+    }
+    let mut response = request
+        .header("Content-Type", "application/json")
+        .send(json!({ "query": sql }).to_string())
+        .with_context(|| format!("cannot reach {url}; is `ovate serve` running?"))?;
+    let status = response.status();
+    let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec().context("the answer was cut off")?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    let error: Value = serde_json::from_slice(&body).unwrap_or_default();
+    match error["errorMessage"].as_str() {
+        Some(message) => bail!("{message}"),
+        None => bail!("{url} answers {status}: {}", String::from_utf8_lossy(&body)),
+    }
+}
+
+/// `http://user:password@host` as `http://host` and the Basic credentials.
+fn split_credentials(url: &str) -> Result<(String, Option<String>)> {
+    let url = url.trim_end_matches('/');
+    let (scheme, rest) = url.split_once("://").context("the URL has no scheme; write http://host:port")?;
+    Ok(match rest.rsplit_once('@') {
+        Some((credentials, host)) => (format!("{scheme}://{host}"), Some(ovate_api::basic_credentials(credentials))),
+        None => (url.to_owned(), None),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_in_the_url_become_a_header() {
+        let (url, credentials) = split_credentials("http://a:b@127.0.0.1:8888/").unwrap();
+        assert_eq!(url, "http://127.0.0.1:8888");
+        assert_eq!(credentials.as_deref(), Some("YTpi"));
+        assert!(split_credentials("127.0.0.1:8888").is_err());
+    }
+}

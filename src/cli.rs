@@ -1,0 +1,134 @@
+//! The command line of `ovate`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::settings::Settings;
+
+/// An embedded columnar time-series store that speaks Apache Druid.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the store: Kafka in, Druid's HTTP API out.
+    #[command(after_help = "\
+Examples:
+  ovate serve --data /var/lib/ovate
+  ovate serve --data ./data --listen 127.0.0.1:8888 --broker-map kafka_broker:29092=127.0.0.1:9092
+  OVATE_DATA=./data ovate serve --config ovate.toml
+
+Then POST a supervisor specification to http://127.0.0.1:8888/druid/indexer/v1/supervisor.")]
+    Serve(Serve),
+
+    /// Shows it all on one machine: doors in Zürich, their events, live alerts. Needs nothing else.
+    #[command(after_help = "\
+Examples:
+  ovate demo
+  ovate demo --listen 127.0.0.1:9999 --rate 1000
+  ovate demo --data ./demo-data --no-disruption")]
+    Demo(Demo),
+
+    /// Asks a running store.
+    #[command(after_help = "\
+Examples:
+  ovate query 'SELECT COUNT(*) FROM EVENTS_GEO'
+  ovate query --format csv --url http://user:password@127.0.0.1:8888 'SELECT * FROM DEVICES LIMIT 10'
+  echo 'SELECT 1' | ovate query -")]
+    Query(Query),
+
+    /// Lists the segments in a data folder that no process has open.
+    #[command(after_help = "Example:\n  ovate segments --data ./data")]
+    Segments(Folder),
+
+    /// Reads every file of a data folder and checks it against its checksums and the catalog.
+    #[command(after_help = "Example:\n  ovate verify --data ./data")]
+    Verify(Folder),
+
+    /// Reads a password from standard input and prints its hash, for the setting `user`.
+    #[command(after_help = "Example:\n  ovate hash-password < password.txt")]
+    HashPassword,
+}
+
+/// `ovate serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// A TOML file with any of the settings below; flags and variables win over it.
+    #[arg(long, value_name = "FILE", env = "OVATE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// `ovate demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Events a second.
+    #[arg(long, value_name = "N", default_value_t = 250)]
+    pub rate: u32,
+    /// Doors in the city.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub devices: usize,
+    /// The city's seed: the same seed gives the same doors.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// No doors that reject almost everyone, so no alerts.
+    #[arg(long)]
+    pub no_disruption: bool,
+    /// Settings. Without a data folder, a temporary one is used and removed at the end.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// `ovate query`.
+#[derive(Debug, Args)]
+pub struct Query {
+    /// The store, with user and password where it asks for them.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8888", env = "OVATE_URL")]
+    pub url: String,
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t = Format::Box)]
+    pub format: Format,
+    /// The statement; `-` reads it from standard input.
+    pub sql: String,
+}
+
+/// How `ovate query` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table drawn with lines.
+    Box,
+    /// One JSON object a line.
+    Json,
+    /// Comma-separated values with a header.
+    Csv,
+    /// An Arrow IPC stream.
+    Arrow,
+}
+
+/// Commands that read a data folder.
+#[derive(Debug, Args)]
+pub struct Folder {
+    /// The data folder.
+    #[arg(long, value_name = "DIR", env = "OVATE_DATA")]
+    pub data: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

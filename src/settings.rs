@@ -1,0 +1,167 @@
+//! Settings: flags, `OVATE_…` variables and a TOML file say the same things under the same names.
+//!
+//! [`Settings`] is both the set of flags and the shape of the file, so the three cannot drift apart. A flag wins over
+//! a variable, a variable over the file. A key that does not exist is refused with the nearest one that does.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Command};
+use serde::Deserialize;
+
+/// Where a store listens unless told otherwise: the port on which Druid's router is expected.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8888";
+
+/// Everything that can be set for `serve` and `demo`. `None` means: the default.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The data folder. It is made if it does not exist.
+    #[arg(long, value_name = "DIR", env = "OVATE_DATA")]
+    pub data: Option<PathBuf>,
+
+    /// The address to listen on [default: 127.0.0.1:8888]. Others than loopback require at least one user.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "OVATE_LISTEN")]
+    pub listen: Option<SocketAddr>,
+
+    /// Reads `B` where a specification names the Kafka bootstrap server `A`. May be repeated.
+    #[arg(long, value_name = "A=B", env = "OVATE_BROKER_MAP", value_delimiter = ',')]
+    #[serde(alias = "broker-map")]
+    pub broker_map: Option<Vec<String>>,
+
+    /// A user and the hash of the password, as `ovate hash-password` prints it. May be repeated.
+    #[arg(long, value_name = "NAME=HASH", env = "OVATE_USER", value_delimiter = ';')]
+    pub user: Option<Vec<String>>,
+
+    /// Memory for the queries that run at one time, in MiB [default: 2048].
+    #[arg(long, value_name = "MIB", env = "OVATE_QUERY_MEMORY_MIB")]
+    #[serde(alias = "query-memory-mib")]
+    pub query_memory_mib: Option<usize>,
+
+    /// Threads that run queries [default: one per core].
+    #[arg(long, value_name = "N", env = "OVATE_QUERY_THREADS")]
+    #[serde(alias = "query-threads")]
+    pub query_threads: Option<usize>,
+
+    /// A query that runs longer is stopped, unless its context says otherwise [default: 300000].
+    #[arg(long, value_name = "MS", env = "OVATE_QUERY_TIMEOUT_MS")]
+    #[serde(alias = "query-timeout-ms")]
+    pub query_timeout_ms: Option<u64>,
+
+    /// Rows that have arrived and are not published yet may take this much memory per datasource, in MiB; then
+    /// reading waits for a publish [default: 1024].
+    #[arg(long, value_name = "MIB", env = "OVATE_HOT_MEMORY_MIB")]
+    #[serde(alias = "hot-memory-mib")]
+    pub hot_memory_mib: Option<usize>,
+
+    /// What to log: a level, or `module=level` pairs [default: info].
+    #[arg(long, value_name = "FILTER", env = "OVATE_LOG")]
+    pub log: Option<String>,
+
+    /// Log one JSON object a line.
+    #[arg(long, env = "OVATE_LOG_JSON", num_args = 0..=1, default_missing_value = "true")]
+    #[serde(alias = "log-json")]
+    pub log_json: Option<bool>,
+}
+
+impl Settings {
+    /// These settings, completed from `file` if one is given.
+    pub fn with_file(self, file: Option<&Path>) -> Result<Self> {
+        let Some(path) = file else { return Ok(self) };
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let file = Self::parse(&text).with_context(|| format!("in {}", path.display()))?;
+        Ok(self.or(file))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let table: toml::Table = toml::from_str(text)?;
+        let known = Self::keys();
+        for key in table.keys() {
+            if known.contains(&key.replace('-', "_")) {
+                continue;
+            }
+            let nearest = known.iter().max_by(|a, b| {
+                strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key))
+            });
+            match nearest {
+                Some(nearest) => bail!("unknown key {key:?}; did you mean {nearest:?}?"),
+                None => bail!("unknown key {key:?}"),
+            }
+        }
+        Ok(toml::from_str(text)?)
+    }
+
+    /// The names of all settings, as clap knows them.
+    fn keys() -> Vec<String> {
+        let command = Self::augment_args(Command::new("keys"));
+        command.get_arguments().map(|argument| argument.get_id().to_string()).collect()
+    }
+
+    fn or(self, file: Self) -> Self {
+        Self {
+            data: self.data.or(file.data),
+            listen: self.listen.or(file.listen),
+            broker_map: self.broker_map.or(file.broker_map),
+            user: self.user.or(file.user),
+            query_memory_mib: self.query_memory_mib.or(file.query_memory_mib),
+            query_threads: self.query_threads.or(file.query_threads),
+            query_timeout_ms: self.query_timeout_ms.or(file.query_timeout_ms),
+            hot_memory_mib: self.hot_memory_mib.or(file.hot_memory_mib),
+            log: self.log.or(file.log),
+            log_json: self.log_json.or(file.log_json),
+        }
+    }
+
+    /// The broker map as pairs.
+    pub fn broker_pairs(&self) -> Result<Vec<(String, String)>> {
+        pairs(self.broker_map.as_deref(), "broker_map", "kafka_broker:29092=127.0.0.1:9092")
+    }
+
+    /// Users and password hashes.
+    pub fn users(&self) -> Result<Vec<(String, String)>> {
+        pairs(self.user.as_deref(), "user", "alice=$argon2id$…")
+    }
+}
+
+fn pairs(values: Option<&[String]>, key: &str, example: &str) -> Result<Vec<(String, String)>> {
+    values
+        .unwrap_or_default()
+        .iter()
+        .map(|value| match value.split_once('=') {
+            Some((left, right)) if !left.trim().is_empty() && !right.trim().is_empty() => {
+                Ok((left.trim().to_owned(), right.trim().to_owned()))
+            }
+            _ => bail!("{key}: {value:?} is not of the form {example}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_one() {
+        let error = Settings::parse("lisen = \"127.0.0.1:1\"").unwrap_err().to_string();
+        assert_eq!(error, "unknown key \"lisen\"; did you mean \"listen\"?");
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ovate.toml");
+        std::fs::write(&path, "log = \"warn\"\nquery-threads = 3\nbroker_map = [\"a:1=b:2\"]\n").unwrap();
+        let flags = Settings { log: Some("debug".into()), ..Settings::default() };
+        let settings = flags.with_file(Some(&path)).unwrap();
+        assert_eq!(settings.log.as_deref(), Some("debug"));
+        assert_eq!(settings.query_threads, Some(3));
+        assert_eq!(settings.broker_pairs().unwrap(), [("a:1".to_owned(), "b:2".to_owned())]);
+    }
+
+    #[test]
+    fn a_broker_map_that_maps_nothing_is_refused() {
+        let settings = Settings { broker_map: Some(vec!["a:1".into()]), ..Settings::default() };
+        assert!(settings.broker_pairs().unwrap_err().to_string().contains("broker_map"));
+    }
+}

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# A real Apache Kafka broker (KRaft, one node, no container) on 127.0.0.1, from its Maven artefacts.
+#
+#   kafka.sh up | down | status | wipe
+#
+# Needs Java 17 or newer and Maven. Environment: KAFKA_DIR (where it lives), KAFKA_PORT, KAFKA_CONTROLLER_PORT.
+# Only the process whose pid it wrote itself is ever stopped.
+set -euo pipefail
+
+dir="${KAFKA_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ovate/kafka}"
+version="${KAFKA_VERSION:-4.1.0}"
+port="${KAFKA_PORT:-19092}"
+controller_port="${KAFKA_CONTROLLER_PORT:-$((port + 1))}"
+libs="$dir/libs-$version"
+mkdir -p "$dir"
+
+alive() { [ -s "$dir/kafka.pid" ] && kill -0 "$(cat "$dir/kafka.pid")" 2>/dev/null; }
+
+install() {
+  [ -f "$libs/.complete" ] && return
+  rm -rf "$libs"
+  mkdir -p "$libs"
+  cat > "$libs/pom.xml" <<POM
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>ovate.tests</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$version</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+  </dependencies>
+</project>
+POM
+  (cd "$libs" && mvn -q -B dependency:copy-dependencies -DoutputDirectory=. -DincludeScope=runtime)
+  touch "$libs/.complete"
+}
+
+configure() {
+  cat > "$dir/server.properties" <<PROPERTIES
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$controller_port
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
+advertised.listeners=PLAINTEXT://127.0.0.1:$port
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+controller.listener.names=CONTROLLER
+log.dirs=$dir/data
+num.partitions=1
+auto.create.topics.enable=true
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+PROPERTIES
+  [ -f "$dir/data/meta.properties" ] && return
+  local id
+  id=$(java -Xmx128m -cp "$libs/*" kafka.tools.StorageTool random-uuid 2>/dev/null | tail -1)
+  java -Xmx128m -cp "$libs/*" kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" > "$dir/format.log" 2>&1
+}
+
+up() {
+  if alive; then echo "kafka is up, pid $(cat "$dir/kafka.pid"), 127.0.0.1:$port"; return; fi
+  install
+  configure
+  setsid nohup java -Xms128m -Xmx512m -cp "$libs/*" kafka.Kafka "$dir/server.properties" \
+    > "$dir/kafka.log" 2>&1 < /dev/null &
+  echo $! > "$dir/kafka.pid"
+  for _ in $(seq 600); do
+    grep -q 'Kafka Server started' "$dir/kafka.log" && { echo "kafka $version is up, pid $(cat "$dir/kafka.pid"), 127.0.0.1:$port"; return; }
+    alive || break
+    sleep 0.1
+  done
+  tail -20 "$dir/kafka.log" >&2
+  echo "kafka did not start" >&2
+  return 1
+}
+
+down() {
+  if alive; then
+    kill "$(cat "$dir/kafka.pid")"
+    for _ in $(seq 100); do alive || break; sleep 0.1; done
+    if alive; then kill -9 "$(cat "$dir/kafka.pid")"; fi
+  fi
+  rm -f "$dir/kafka.pid"
+}
+
+case "${1:-}" in
+  up) up ;;
+  down) down ;;
+  wipe) down; rm -rf "$dir/data" ;;
+  status) alive && echo "kafka is up, pid $(cat "$dir/kafka.pid"), 127.0.0.1:$port" || { echo "kafka is down"; exit 1; } ;;
+  *) sed -n '2,8p' "$0"; exit 2 ;;
+esac
