@@ -1,6 +1,8 @@
 //! Segments that earlier releases wrote are read for ever. One folder per format version under `golden/`; how they
 //! are made is told in `FORMAT.md`.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests, which may.
+
 #[path = "golden/v1/content.rs"]
 mod v1;
 
@@ -49,7 +51,10 @@ fn a_segment_of_version_1_has_the_forms_it_was_written_with() {
     let of = |name| column(&segment, name).data_type().clone();
     assert_eq!(of("city"), keyed(DataType::UInt8, DataType::Utf8));
     assert_eq!(of("device"), keyed(DataType::UInt16, DataType::Utf8));
-    assert_eq!(column(&segment, "tags").as_list::<i32>().values().data_type(), &keyed(DataType::UInt8, DataType::Utf8));
+    assert_eq!(
+        column(&segment, "tags").as_list::<i32>().values().data_type(),
+        &keyed(DataType::UInt8, DataType::Utf8)
+    );
     assert_eq!(of("message"), DataType::Utf8);
     assert_eq!(of("status"), keyed(DataType::UInt8, DataType::Int64));
     assert_eq!(of("offset"), DataType::Int64);
@@ -61,7 +66,8 @@ fn a_segment_of_version_1_has_the_forms_it_was_written_with() {
 fn a_segment_of_version_1_has_the_rows_it_was_written_from() {
     let segment = open_v1();
     let time: Int64Array = segment.time().unwrap();
-    let (city, device, message) = (text(&segment, "city"), text(&segment, "device"), text(&segment, "message"));
+    let (city, device, message) =
+        (text(&segment, "city"), text(&segment, "device"), text(&segment, "message"));
     let tags = column(&segment, "tags");
     let status = cast(&column(&segment, "status"), &DataType::Int64).unwrap();
     let offset = column(&segment, "offset");
@@ -93,7 +99,8 @@ fn a_segment_of_version_1_has_the_rows_it_was_written_from() {
 fn a_segment_of_version_1_has_posting_lists_and_statistics() {
     let segment = open_v1();
     let city = segment.postings("city").unwrap().unwrap();
-    let rows = |of: &dyn Fn(&v1::Row) -> bool| (0..v1::ROWS as u32).filter(|&i| of(&v1::row(i as usize))).collect();
+    let rows =
+        |of: &dyn Fn(&v1::Row) -> bool| (0..v1::ROWS as u32).filter(|&i| of(&v1::row(i as usize))).collect();
     let sorted = ["", "Genève", "Zürich", "emoji 😀", "nul\0byte"];
     assert_eq!(city.len(), sorted.len());
     for (code, value) in sorted.iter().enumerate() {

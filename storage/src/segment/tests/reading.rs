@@ -1,6 +1,7 @@
 //! How a segment is read: without copies, page by page, and by other Arrow readers too.
 
 use arrow::array::{ArrayData, RecordBatch, make_array};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::TimeUnit;
 use arrow::ipc::reader::FileReader;
 
@@ -44,7 +45,7 @@ fn columns_lie_in_the_mapping() {
         }
     }
     fn check(data: &ArrayData, mapping: &std::ops::Range<usize>) {
-        for buffer in data.buffers().iter().chain(data.nulls().map(|nulls| nulls.buffer())) {
+        for buffer in data.buffers().iter().chain(data.nulls().map(NullBuffer::buffer)) {
             if !buffer.is_empty() {
                 let start = buffer.as_ptr() as usize;
                 assert!(mapping.contains(&start) && start + buffer.len() <= mapping.end);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Float32Array, Float64Array, Int64Array, StringViewArray};
+use arrow::array::{ArrayRef, Float32Array, Float64Array, Int64Array, StringViewArray};
 use ovate_storage::NULL_CODE;
 use ovate_storage::schema::{ColumnSpec, ColumnType, Rollup};
 use ovate_storage::segment::{InputColumn, SegmentInput};
@@ -47,10 +47,10 @@ pub(crate) fn row(i: usize) -> Row {
         device: format!("device {:03}", i * 31 % 300),
         tags: (0..i % 4).map(|at| tags[(i + at) % 4]).collect(),
         message: (i % 50 != 7).then(|| format!("message number {i} \"quoted\" \\ back")),
-        status: (i % 11 > 0).then(|| [200, 404, 500, -1][i % 4]),
+        status: (!i.is_multiple_of(11)).then(|| [200, 404, 500, -1][i % 4]),
         offset: i as i64 * i as i64 - 1_000,
         score: (i % 7 < 5).then(|| scores[i % 7]),
-        weight: (i % 13 > 0).then(|| i as f32 / 8.0),
+        weight: (!i.is_multiple_of(13)).then(|| i as f32 / 8.0),
     }
 }
 
@@ -88,12 +88,17 @@ pub(crate) fn with_input<T>(run: impl FnOnce(&SegmentInput<'_>) -> T) -> T {
         tags.extend(row.tags.iter().map(|tag| code(tag)));
         ends.push(tags.len() as u32);
     }
-    let dictionary = Arc::new(StringViewArray::from_iter_values(values));
-    let coded = |codes: Vec<u32>| InputColumn::Codes { codes: codes.into(), values: dictionary.clone() };
+    let dictionary: ArrayRef = Arc::new(StringViewArray::from_iter_values(values));
+    let coded =
+        |codes: Vec<u32>| InputColumn::Codes { codes: codes.into(), values: ArrayRef::clone(&dictionary) };
     let values = [
         coded(cities),
         coded(devices),
-        InputColumn::MultiCodes { ends: ends.into(), codes: tags.into(), values: dictionary.clone() },
+        InputColumn::MultiCodes {
+            ends: ends.into(),
+            codes: tags.into(),
+            values: ArrayRef::clone(&dictionary),
+        },
         InputColumn::Text(rows.iter().map(|row| row.message.as_deref()).collect()),
         InputColumn::Long(rows.iter().map(|row| row.status).collect::<Int64Array>()),
         InputColumn::Long(rows.iter().map(|row| Some(row.offset)).collect::<Int64Array>()),
