@@ -20,7 +20,7 @@ use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::hot::{Frozen, HotPart, Writer};
 use crate::progress::Progress;
-use crate::schema::TableSchema;
+use crate::schema::{ColumnSpec, TableSchema};
 use crate::seal::{Chunk, Sealing};
 use crate::snapshot::{Part, SegmentHandle, SegmentPart, Snapshot, SnapshotSchema};
 use crate::time::{Interval, format_instant};
@@ -180,9 +180,15 @@ impl Datasource {
         }
         let sealing = Sealing::new(frozen, self.shared.segment_rows_max)?;
         let mut segments = lock(&self.segments);
+        // Unused segments keep their files and ids until they are killed, so their numbers are taken too.
+        let mut stored = catalog.segments()?;
+        stored.retain(|record| record.datasource == *self.name);
+        let columns = shared_columns(&frozen.columns, &segments);
         let mut records: Vec<SegmentRecord> = Vec::with_capacity(sealing.chunks.len());
         for chunk in &sealing.chunks {
-            let record = self.write_segment(&sealing, chunk, &records, &segments, frozen, now_ms)?;
+            let place = next_partition(chunk.interval, &stored, now_ms);
+            let record = self.write_segment(&sealing, chunk, place, &columns, now_ms)?;
+            stored.push(record.clone());
             records.push(record);
         }
         catalog.publish(&records, &[], Some((&self.name, &frozen.progress)))?;
@@ -203,12 +209,10 @@ impl Datasource {
         &self,
         sealing: &Sealing<'_>,
         chunk: &Chunk,
-        new: &[SegmentRecord],
-        segments: &BTreeMap<String, Arc<SegmentHandle>>,
-        frozen: &Frozen,
+        (version, partition_num): (String, u32),
+        columns: &Arc<[ColumnSpec]>,
         now_ms: i64,
     ) -> Result<SegmentRecord> {
-        let (version, partition_num) = self.next_partition(chunk.interval, new, segments, now_ms)?;
         let id = segment_id(&self.name, chunk.interval, &version, partition_num);
         let disk = &*self.shared.disk;
         let folder = segment_folder(&self.shared.folder, &self.name, &id);
@@ -235,44 +239,11 @@ impl Datasource {
             size_bytes: written.size_bytes,
             min_time_ms: written.min_time_ms,
             max_time_ms: written.max_time_ms,
-            columns: self.shared_columns(&frozen.columns, segments),
+            columns: Arc::clone(columns),
             files: written.files,
             used: true,
             created_ms: now_ms,
         })
-    }
-
-    /// Rows join the version that their chunk already has; the first rows of a chunk begin one.
-    fn next_partition(
-        &self,
-        interval: Interval,
-        new: &[SegmentRecord],
-        segments: &BTreeMap<String, Arc<SegmentHandle>>,
-        now_ms: i64,
-    ) -> Result<(String, u32)> {
-        let used = segments.values().map(|handle| handle.record()).chain(new);
-        let version = used
-            .filter(|record| record.interval == interval)
-            .map(|record| record.version.clone())
-            .max()
-            .unwrap_or_else(|| format_instant(now_ms));
-        // Unused segments keep their files and ids until they are killed, so their numbers are taken too.
-        let stored = self.shared.catalog.segments()?;
-        let taken = stored.iter().chain(new).filter(|record| {
-            record.datasource == *self.name && record.interval == interval && record.version == version
-        });
-        let partition_num = taken.map(|record| record.partition_num + 1).max().unwrap_or(0);
-        Ok((version, partition_num))
-    }
-
-    /// Segments written with one schema share one list of columns.
-    fn shared_columns(
-        &self,
-        columns: &Arc<[crate::schema::ColumnSpec]>,
-        segments: &BTreeMap<String, Arc<SegmentHandle>>,
-    ) -> Arc<[crate::schema::ColumnSpec]> {
-        let known = segments.values().map(|handle| &handle.record().columns).find(|known| *known == columns);
-        Arc::clone(known.unwrap_or(columns))
     }
 
     /// Drops all unpublished rows and replaces the committed offsets: reading goes on from `progress`, or from
@@ -352,6 +323,27 @@ fn poisons(error: &StorageError) -> bool {
         StorageError::Catalog { .. } => true,
         _ => false,
     }
+}
+
+/// Rows join the version that their chunk already has; the first rows of a chunk begin one.
+fn next_partition(interval: Interval, stored: &[SegmentRecord], now_ms: i64) -> (String, u32) {
+    let of_chunk = || stored.iter().filter(|record| record.interval == interval);
+    let version = of_chunk()
+        .filter(|record| record.used)
+        .map(|record| record.version.clone())
+        .max()
+        .unwrap_or_else(|| format_instant(now_ms));
+    let taken = of_chunk().filter(|record| record.version == version).map(|record| record.partition_num + 1).max();
+    (version, taken.unwrap_or(0))
+}
+
+/// Segments written with one schema share one list of columns.
+fn shared_columns(
+    columns: &Arc<[ColumnSpec]>,
+    segments: &BTreeMap<String, Arc<SegmentHandle>>,
+) -> Arc<[ColumnSpec]> {
+    let mut known = segments.values().map(|handle| &handle.record().columns);
+    Arc::clone(known.find(|known| *known == columns).unwrap_or(columns))
 }
 
 fn handle(shared: &Shared, record: SegmentRecord) -> Arc<SegmentHandle> {

@@ -261,7 +261,7 @@ fn check_datasource_name(name: &str) -> Result<()> {
         "it starts with a dot"
     } else if name.contains(['/', '\\', '\0']) {
         "it contains a slash, a backslash or NUL"
-    } else if name.chars().any(|c| c.is_control()) {
+    } else if name.chars().any(char::is_control) {
         "it contains a control character"
     } else if name.len() > 128 {
         "it is longer than 128 bytes"

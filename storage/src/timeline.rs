@@ -13,7 +13,7 @@ use crate::time::Interval;
 
 /// For each segment, given as `(interval, version)`, the stretches of its interval that it answers for, in order
 /// of time. An overshadowed segment gets none.
-pub fn visible_stretches<'a>(segments: &[(Interval, &'a str)]) -> Vec<Vec<Interval>> {
+pub fn visible_stretches(segments: &[(Interval, &str)]) -> Vec<Vec<Interval>> {
     let mut by_version: Vec<usize> = (0..segments.len()).collect();
     by_version.sort_by(|&a, &b| segments[b].1.cmp(segments[a].1));
     let mut visible = vec![Vec::new(); segments.len()];

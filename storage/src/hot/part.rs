@@ -105,10 +105,8 @@ impl HotPart {
 
     #[allow(unsafe_code)]
     fn coded(&self, at: usize, codes: ScalarBuffer<u32>) -> ArrayRef {
-        let nulls = codes
-            .iter()
-            .any(|&code| code == NULL_CODE)
-            .then(|| NullBuffer::from_iter(codes.iter().map(|&code| code != NULL_CODE)));
+        let nulls: Option<NullBuffer> =
+            codes.contains(&NULL_CODE).then(|| codes.iter().map(|&code| code != NULL_CODE).collect());
         let codes = if nulls.is_some() {
             // A key under a NULL may be anything to Arrow, but kernels that gather before they look at validity
             // are happier with one that exists.
@@ -127,7 +125,7 @@ impl HotPart {
     fn list(&self, at: usize, ends: &[u32], codes: ScalarBuffer<u32>) -> Result<ArrayRef> {
         let offsets: ScalarBuffer<i32> =
             std::iter::once(0).chain(ends.iter().map(|&end| end as i32)).collect();
-        let nulls = NullBuffer::from_iter(offsets.windows(2).map(|pair| pair[0] != pair[1]));
+        let nulls: NullBuffer = offsets.windows(2).map(|pair| pair[0] != pair[1]).collect();
         let items = self.coded(at, codes);
         let field = Arc::new(Field::new("item", items.data_type().clone(), true));
         Ok(Arc::new(ListArray::try_new(field, OffsetBuffer::new(offsets), items, Some(nulls))?))
