@@ -1,1 +1,3 @@
 //! Druid's functions for DataFusion, and Druid's native expression language.
+
+pub mod native;
