@@ -166,3 +166,20 @@ fn the_catalog_keeps_the_checksum_as_text() {
     assert_eq!(json, r#"{"dataBytes":1,"indexBytes":2,"checksum":"fffffffffffffffe"}"#);
     assert_eq!(serde_json::from_str::<SegmentFiles>(&json).unwrap(), files);
 }
+
+#[test]
+fn threads_share_what_the_first_one_decoded() {
+    let disk = MemoryDisk::default();
+    write(&disk, &varied_rows(2000), None, Bounds::default()).unwrap();
+    let segment = open(&disk, None).unwrap();
+    let read = || -> Vec<ArrayRef> {
+        segment.columns().iter().map(|spec| segment.column(&spec.name).unwrap().unwrap()).collect()
+    };
+    let found: Vec<Vec<ArrayRef>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(read)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for columns in &found {
+        assert!(columns.iter().zip(&found[0]).all(|(a, b)| Arc::ptr_eq(a, b)));
+    }
+}

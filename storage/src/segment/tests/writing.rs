@@ -227,3 +227,116 @@ fn rows_outside_their_time_chunk_are_refused() {
     write_within(&disk, Path::new("segment"), &inside, Bounds::default()).unwrap();
     assert_eq!(open(&disk, None).unwrap().time().unwrap().values(), &[0]);
 }
+
+#[test]
+fn times_may_lie_eternities_apart() {
+    let Interval { start_ms, end_ms } = Interval::ETERNITY;
+    let input = SegmentInput {
+        datasource: "events",
+        interval: Interval::ETERNITY,
+        version: "v",
+        columns: &[ColumnSpec::dimension("c", ColumnType::Long)],
+        time: &[end_ms - 1, 0, start_ms, 0],
+        values: &[longs(4, 4)],
+        rows: None,
+    };
+    let disk = MemoryDisk::default();
+    write_within(&disk, Path::new("segment"), &input, Bounds::default()).unwrap();
+    let segment = open(&disk, None).unwrap();
+    assert_eq!(segment.time().unwrap().values(), &[start_ms, 0, 0, end_ms - 1]);
+    let column = segment.column("c").unwrap().unwrap();
+    assert_eq!(column.as_primitive::<Int64Type>().values(), &[2, 1, 3, 0]);
+}
+
+/// A disk that writes down what is done, and fails at one call if asked to.
+#[derive(Debug, Clone, Default)]
+struct Watched {
+    disk: MemoryDisk,
+    log: Arc<Mutex<Vec<String>>>,
+    fail_at: Option<usize>,
+}
+
+impl Watched {
+    fn note(&self, action: &str, path: &Path) -> io::Result<()> {
+        let mut log = self.log.lock().unwrap();
+        log.push(format!("{action} {}", path.display()));
+        if self.fail_at == Some(log.len() - 1) { Err(io::Error::other("the disk is gone")) } else { Ok(()) }
+    }
+}
+
+struct WatchedFile(Watched, PathBuf, Box<dyn DiskFile>);
+
+impl Write for WatchedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.note("write", &self.1)?;
+        self.2.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl DiskFile for WatchedFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.note("sync", &self.1)
+    }
+}
+
+impl Disk for Watched {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.note("create", path)?;
+        Ok(Box::new(WatchedFile(self.clone(), path.into(), self.disk.create(path)?)))
+    }
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        self.note("create folder", path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        self.note("sync folder", path)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        self.disk.list(path)
+    }
+
+    fn map(&self, path: &Path) -> io::Result<Buffer> {
+        self.note("map", path)?;
+        self.disk.map(path)
+    }
+}
+
+#[test]
+fn a_written_segment_is_durable() {
+    let disk = Watched::default();
+    write(&disk, &varied_rows(100), None, Bounds::default()).unwrap();
+    let log = disk.log.lock().unwrap();
+    let last = |wanted: &str| log.iter().rposition(|entry| entry == wanted).unwrap();
+    for path in [DATA, INDEX] {
+        assert!(last(&format!("sync {path}")) > last(&format!("write {path}")));
+        assert!(last("sync folder segment") > last(&format!("create {path}")));
+    }
+    assert_eq!(last("sync folder segment"), log.len() - 1);
+}
+
+#[test]
+fn every_failing_call_ends_the_write_with_an_error() {
+    let whole = Watched::default();
+    write(&whole, &varied_rows(100), None, Bounds::default()).unwrap();
+    let calls = whole.log.lock().unwrap().len();
+    for fail_at in 0..calls {
+        let disk = Watched { fail_at: Some(fail_at), ..Watched::default() };
+        let error = write(&disk, &varied_rows(100), None, Bounds::default()).unwrap_err();
+        assert!(matches!(error, StorageError::Io { .. }), "{error}");
+        assert_eq!(disk.log.lock().unwrap().len(), fail_at + 1, "nothing is tried after a failure");
+    }
+}
