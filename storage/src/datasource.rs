@@ -333,7 +333,8 @@ fn next_partition(interval: Interval, stored: &[SegmentRecord], now_ms: i64) -> 
         .map(|record| record.version.clone())
         .max()
         .unwrap_or_else(|| format_instant(now_ms));
-    let taken = of_chunk().filter(|record| record.version == version).map(|record| record.partition_num + 1).max();
+    let taken =
+        of_chunk().filter(|record| record.version == version).map(|record| record.partition_num + 1).max();
     (version, taken.unwrap_or(0))
 }
 
