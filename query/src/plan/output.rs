@@ -1,0 +1,59 @@
+//! The columns of an answer: their names and types as clients see them.
+
+use datafusion::common::Result;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+
+use super::types::{druid_type, shown_type, sql_type};
+use crate::request::ResultColumn;
+use crate::sql::hints::Hints;
+use crate::sql::names;
+
+/// Marks a field whose lists are one text dimension with several values, not an array.
+pub(crate) const MULTI_VALUE: &str = "ovate.multi_value";
+
+/// Describes the columns of an analyzed plan, and casts those whose types clients do not get. `is_values`: the
+/// statement is a bare `VALUES`, whose columns have no names of their own.
+pub(crate) fn settle(
+    plan: LogicalPlan,
+    hints: &Hints,
+    is_values: bool,
+) -> Result<(LogicalPlan, Vec<ResultColumn>)> {
+    let schema = plan.schema().clone();
+    let count = schema.fields().len();
+    let mut columns = Vec::with_capacity(count);
+    let mut exprs = Vec::with_capacity(count);
+    let mut changed = false;
+    for (i, (qualifier, field)) in schema.iter().enumerate() {
+        let shown = shown_type(field.data_type());
+        let name = if is_values { format!("EXPR${i}") } else { names::shown(field.name(), i) };
+        let hint = hints.get(i, count).filter(|hint| fits(hint, sql_type(&shown)));
+        let is_multi_value = field.metadata().contains_key(MULTI_VALUE);
+        columns.push(ResultColumn {
+            name,
+            druid_type: if is_multi_value { "STRING".to_owned() } else { druid_type(&shown) },
+            sql_type: if is_multi_value { "VARCHAR" } else { hint.unwrap_or_else(|| sql_type(&shown)) }
+                .to_owned(),
+        });
+        let column = Expr::Column((qualifier, field).into());
+        exprs.push(if shown == *field.data_type() {
+            column
+        } else {
+            changed = true;
+            cast(column, shown).alias_qualified(qualifier.cloned(), field.name())
+        });
+    }
+    let plan = if changed { LogicalPlanBuilder::from(plan).project(exprs)?.build()? } else { plan };
+    Ok((plan, columns))
+}
+
+/// A hint read off the text stands only beside the type that was planned.
+fn fits(hint: &str, planned: &str) -> bool {
+    match hint {
+        "INTEGER" | "SMALLINT" | "TINYINT" => planned == "BIGINT",
+        "DECIMAL" | "REAL" => planned == "DOUBLE",
+        "DOUBLE" => planned == "DOUBLE",
+        "CHAR" => planned == "VARCHAR",
+        "DATE" => planned == "TIMESTAMP",
+        _ => false,
+    }
+}

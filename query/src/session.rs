@@ -1,0 +1,140 @@
+//! What all statements share: functions, rules, memory. Built once, cloned never.
+//!
+//! There are two sessions that differ in one number: statements over few rows are planned for one partition, the
+//! others for as many as there are threads. Everything that differs between statements (time zone, current time,
+//! limits) is put into the plan, so that a statement needs no session of its own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::execution::SessionStateDefaults;
+use datafusion::execution::TaskContext;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
+use datafusion::optimizer::analyzer::Analyzer;
+use datafusion::prelude::SessionConfig;
+
+use crate::catalog::Routine;
+use crate::error::QueryError;
+use crate::options::EngineOptions;
+use crate::plan::functions;
+use crate::plan::safe_cast::SafeCasts;
+
+/// The sessions.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    narrow: SessionState,
+    wide: SessionState,
+    rows_per_thread_min: usize,
+}
+
+impl Sessions {
+    pub(crate) fn new(options: &EngineOptions) -> Result<Self, QueryError> {
+        let runtime = runtime(options)?;
+        let narrow = state(options, Arc::clone(&runtime), 1);
+        let wide = state(options, runtime, options.threads.max(1));
+        Ok(Self { narrow, wide, rows_per_thread_min: options.rows_per_thread_min })
+    }
+
+    /// The session in which names are looked up.
+    pub(crate) fn naming(&self) -> &SessionState {
+        &self.narrow
+    }
+
+    /// The session for a statement over so many rows.
+    pub(crate) fn for_rows(&self, rows: usize) -> &SessionState {
+        if rows < self.rows_per_thread_min { &self.narrow } else { &self.wide }
+    }
+
+    /// The functions that statements can call.
+    pub(crate) fn routines(&self) -> Vec<Routine> {
+        let state = &self.narrow;
+        let of = |names: Vec<&String>, is_aggregator: bool| {
+            names
+                .into_iter()
+                .filter(|name| !name.starts_with('$'))
+                .map(|name| Routine { name: name.to_uppercase(), is_aggregator, signatures: None })
+                .collect::<Vec<_>>()
+        };
+        let mut routines = of(state.scalar_functions().keys().collect(), false);
+        routines.extend(of(state.aggregate_functions().keys().collect(), true));
+        routines.extend(of(state.window_functions().keys().collect(), true));
+        routines.sort_by(|a, b| a.name.cmp(&b.name));
+        routines.dedup_by(|a, b| a.name == b.name);
+        routines
+    }
+}
+
+/// What running operators ask for; they look up no functions.
+pub(crate) fn task_context(state: &SessionState, sql_query_id: &str) -> Arc<TaskContext> {
+    Arc::new(TaskContext::new(
+        Some(sql_query_id.to_owned()),
+        state.session_id().to_owned(),
+        state.config().clone(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        Arc::clone(state.runtime_env()),
+    ))
+}
+
+fn runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>, QueryError> {
+    let pool = TrackConsumersPool::new(
+        FairSpillPool::new(options.memory_bytes_max),
+        std::num::NonZeroUsize::new(3).unwrap_or(std::num::NonZeroUsize::MIN),
+    );
+    let mode = match &options.spill_folder {
+        Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+        None => DiskManagerMode::Disabled,
+    };
+    let disk =
+        DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(options.spill_bytes_max);
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(pool))
+        .with_disk_manager_builder(disk)
+        .build_arc()
+        .map_err(|e| QueryError::Internal(format!("cannot set up query memory: {e}")))
+}
+
+fn state(options: &EngineOptions, runtime: Arc<RuntimeEnv>, partitions: usize) -> SessionState {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(partitions)
+        .with_batch_size(options.batch_rows)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false);
+    let settings = config.options_mut();
+    // Druid's clients print what they get: rows in one stream, batches as they come.
+    settings.execution.coalesce_batches = true;
+    settings.optimizer.skip_failed_rules = false;
+    settings.explain.show_schema = false;
+    let mut analyzer = Analyzer::new();
+    analyzer.rules.push(Arc::new(SafeCasts));
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_analyzer_rules(analyzer.rules)
+        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_scalar_functions(scalar_functions())
+        .with_aggregate_functions(aggregate_functions())
+        .with_window_functions(window_functions())
+        .build()
+}
+
+/// Later functions replace earlier ones of the same name: ours come last.
+fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
+    let mut all = SessionStateDefaults::default_scalar_functions();
+    all.extend(functions::all());
+    all
+}
+
+fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
+    SessionStateDefaults::default_aggregate_functions()
+}
+
+fn window_functions() -> Vec<Arc<WindowUDF>> {
+    SessionStateDefaults::default_window_functions()
+}
