@@ -1,0 +1,229 @@
+//! Which rows of a part are meant: a stretch, a mask over a stretch, or a list of positions.
+//!
+//! Filters narrow [`Rows`] step by step; the form follows the density, so that a filter over everything runs over
+//! plain slices and a filter after a selective one touches only what is left.
+
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::take;
+use arrow::error::ArrowError;
+use roaring::RoaringBitmap;
+
+/// Below one row in this many, positions are cheaper than a mask.
+const SPARSE: usize = 8;
+
+/// Rows of one part, by position, ascending.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Rows {
+    /// All of a stretch.
+    Range(Range<usize>),
+    /// Those of the stretch from `start` on whose bit is set; `count` bits are.
+    Mask {
+        /// The row of the first bit.
+        start: usize,
+        /// One bit a row.
+        mask: BooleanBuffer,
+        /// The number of bits set.
+        count: usize,
+    },
+    /// These.
+    Positions(Vec<u32>),
+}
+
+impl Rows {
+    /// No row.
+    pub(crate) const fn none() -> Self {
+        Self::Range(0..0)
+    }
+
+    /// The rows of the stretch from `start` on whose bit is set, in the form that fits their density.
+    pub(crate) fn of_mask(start: usize, mask: BooleanBuffer) -> Self {
+        let count = mask.count_set_bits();
+        if count == 0 {
+            Self::none()
+        } else if count == mask.len() {
+            Self::Range(start..start + count)
+        } else if count * SPARSE < mask.len() {
+            Self::Positions(mask.set_indices().map(|i| (start + i) as u32).collect())
+        } else {
+            Self::Mask { start, mask, count }
+        }
+    }
+
+    /// The rows of `bitmap` within `range`.
+    pub(crate) fn of_bitmap(bitmap: &RoaringBitmap, range: Range<usize>) -> Self {
+        let positions: Vec<u32> = bitmap.range(range.start as u32..range.end as u32).collect();
+        if positions.len() == range.len() { Self::Range(range) } else { Self::Positions(positions) }
+    }
+
+    /// The number of rows.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Range(range) => range.len(),
+            Self::Mask { count, .. } => *count,
+            Self::Positions(positions) => positions.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The shortest stretch that holds all rows.
+    pub(crate) fn span(&self) -> Range<usize> {
+        match self {
+            Self::Range(range) => range.clone(),
+            Self::Mask { start, mask, .. } => *start..*start + mask.len(),
+            Self::Positions(positions) => match (positions.first(), positions.last()) {
+                (Some(&first), Some(&last)) => first as usize..last as usize + 1,
+                _ => 0..0,
+            },
+        }
+    }
+
+    /// Appends the positions to `positions`.
+    pub(crate) fn append_to(&self, positions: &mut Vec<u32>) {
+        match self {
+            Self::Range(range) => positions.extend(range.start as u32..range.end as u32),
+            Self::Mask { start, mask, .. } => {
+                positions.extend(mask.set_indices().map(|i| (*start + i) as u32))
+            }
+            Self::Positions(own) => positions.extend_from_slice(own),
+        }
+    }
+
+    /// The positions.
+    pub(crate) fn into_positions(self) -> Vec<u32> {
+        if let Self::Positions(positions) = self {
+            return positions;
+        }
+        let mut positions = Vec::with_capacity(self.len());
+        self.append_to(&mut positions);
+        positions
+    }
+
+    /// Keeps the rows for which `test` says yes, by position.
+    pub(crate) fn filter(self, test: impl Fn(usize) -> bool) -> Self {
+        match self {
+            Self::Range(range) => {
+                let start = range.start;
+                Self::of_mask(start, BooleanBuffer::collect_bool(range.len(), |i| test(start + i)))
+            }
+            Self::Mask { start, mask, .. } => {
+                let passed = BooleanBuffer::collect_bool(mask.len(), |i| test(start + i));
+                Self::of_mask(start, &mask & &passed)
+            }
+            Self::Positions(mut positions) => {
+                positions.retain(|&row| test(row as usize));
+                Self::Positions(positions)
+            }
+        }
+    }
+
+    /// Keeps the rows for which `verdicts`, one for each row of [`Self::dense`]'s form, is `wanted`; NULL is not.
+    pub(crate) fn keep(self, verdicts: &BooleanArray, wanted: bool) -> Self {
+        let mut passed = if wanted { verdicts.values().clone() } else { !verdicts.values() };
+        if let Some(nulls) = verdicts.nulls() {
+            passed = &passed & nulls.inner();
+        }
+        match self {
+            Self::Range(range) => Self::of_mask(range.start, passed),
+            Self::Mask { start, mask, .. } => Self::of_mask(start, &mask & &passed),
+            Self::Positions(positions) => {
+                Self::Positions(passed.set_indices().filter_map(|i| positions.get(i).copied()).collect())
+            }
+        }
+    }
+
+    /// What to read so that [`Self::keep`] can be given one verdict per row read: a mask's whole stretch, otherwise
+    /// the rows themselves.
+    pub(crate) fn dense(&self) -> Self {
+        match self {
+            Self::Mask { .. } => Self::Range(self.span()),
+            other => other.clone(),
+        }
+    }
+
+    /// The rows that are in `self` or in `other`, both within `span`.
+    pub(crate) fn union(&self, other: &Self, span: &Range<usize>) -> Self {
+        if self.is_empty() || other.len() == span.len() {
+            return other.clone();
+        }
+        if other.is_empty() || self.len() == span.len() {
+            return self.clone();
+        }
+        Self::of_mask(span.start, &self.mask_over(span) | &other.mask_over(span))
+    }
+
+    fn mask_over(&self, span: &Range<usize>) -> BooleanBuffer {
+        let mut bits = vec![false; span.len()];
+        match self {
+            Self::Range(range) => bits[range.start - span.start..range.end - span.start].fill(true),
+            Self::Mask { start, mask, .. } => {
+                mask.set_indices().for_each(|i| bits[start + i - span.start] = true)
+            }
+            Self::Positions(positions) => {
+                positions.iter().for_each(|&row| bits[row as usize - span.start] = true)
+            }
+        }
+        BooleanBuffer::from(bits)
+    }
+
+    /// The values of `array`, which has one for each row of the part, at these rows.
+    pub(crate) fn read(&self, array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+        match self {
+            Self::Range(range) => Ok(array.slice(range.start, range.len())),
+            Self::Positions(positions) => take(array, &UInt32Array::from(positions.clone()), None),
+            Self::Mask { .. } => take(array, &UInt32Array::from(self.clone().into_positions()), None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rows_of(start: usize, flags: &[bool]) -> Rows {
+        Rows::of_mask(start, BooleanBuffer::from(flags.to_vec()))
+    }
+
+    fn model(start: usize, flags: &[bool]) -> Vec<u32> {
+        flags.iter().enumerate().filter(|(_, set)| **set).map(|(i, _)| (start + i) as u32).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn rows_behave_like_a_list_of_positions(
+            (a, b, verdicts, nulls) in (1usize..200).prop_flat_map(|len| {
+                let flags = || prop_oneof![
+                    prop::collection::vec(any::<bool>(), len),
+                    prop::collection::vec(prop::bool::weighted(0.05), len),
+                    Just(vec![true; len]),
+                    Just(vec![false; len]),
+                ];
+                (flags(), flags(), flags(), flags())
+            }),
+            start in 0usize..50,
+            wanted: bool,
+        ) {
+            let (x, y) = (rows_of(start, &a), rows_of(start, &b));
+            prop_assert_eq!(x.len(), model(start, &a).len());
+            prop_assert_eq!(x.clone().into_positions(), model(start, &a));
+            let span = start..start + a.len();
+            let either: Vec<bool> = a.iter().zip(&b).map(|(x, y)| x | y).collect();
+            prop_assert_eq!(x.union(&y, &span).into_positions(), model(start, &either));
+
+            let verdict = |i: usize| (!nulls[i]).then_some(verdicts[i]);
+            let expected: Vec<bool> = (0..a.len()).map(|i| a[i] && verdict(i) == Some(wanted)).collect();
+            let read = x.dense().into_positions();
+            let answers: BooleanArray = read.iter().map(|&row| verdict(row as usize - start)).collect();
+            prop_assert_eq!(x.clone().keep(&answers, wanted).into_positions(), model(start, &expected));
+            let filtered = x.filter(|row| verdict(row - start) == Some(wanted));
+            prop_assert_eq!(filtered.into_positions(), model(start, &expected));
+        }
+    }
+}
