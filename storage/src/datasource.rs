@@ -9,7 +9,7 @@
 //! that lead back to the same rows; a crash after it leaves everything in place. Rows are visible throughout: hot,
 //! then frozen, then sealed, never twice, because each step is one swap of [`State`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -178,16 +178,23 @@ impl Datasource {
             }
             return Ok(Published::default());
         }
-        let sealing = Sealing::new(frozen, self.shared.segment_rows_max)?;
+        let sealing = Sealing::new(frozen)?;
+        let mut chunks: VecDeque<Chunk> = sealing.chunks(self.shared.segment_rows_max).into();
         let mut segments = lock(&self.segments);
         // Unused segments keep their files and ids until they are killed, so their numbers are taken too.
         let mut stored = catalog.segments()?;
         stored.retain(|record| record.datasource == *self.name);
         let columns = shared_columns(&frozen.columns, &segments);
-        let mut records: Vec<SegmentRecord> = Vec::with_capacity(sealing.chunks.len());
-        for chunk in &sealing.chunks {
+        let mut records: Vec<SegmentRecord> = Vec::with_capacity(chunks.len());
+        while let Some(chunk) = chunks.pop_front() {
             let place = next_partition(chunk.interval, &stored, now_ms);
-            let record = self.write_segment(&sealing, chunk, place, &columns, now_ms)?;
+            let record = match self.write_segment(&sealing, &chunk, place, &columns, now_ms) {
+                Err(StorageError::SegmentTooLarge { .. }) if let Some(halves) = sealing.halves(&chunk) => {
+                    halves.into_iter().rev().for_each(|half| chunks.push_front(half));
+                    continue;
+                }
+                written => written?,
+            };
             stored.push(record.clone());
             records.push(record);
         }

@@ -19,8 +19,6 @@ pub(crate) struct Sealing<'a> {
     frozen: &'a Frozen,
     run: Run,
     values: Vec<InputColumn>,
-    /// The segments to be.
-    pub(crate) chunks: Vec<Chunk>,
 }
 
 /// The rows of one segment to be.
@@ -32,9 +30,8 @@ pub(crate) struct Chunk {
 }
 
 impl<'a> Sealing<'a> {
-    /// Joins the runs of `frozen`, rolls them up where the schema asks for it, and cuts them into time chunks of at
-    /// most `segment_rows_max` rows.
-    pub(crate) fn new(frozen: &'a Frozen, segment_rows_max: usize) -> Result<Self> {
+    /// Joins the runs of `frozen` and rolls them up where the schema asks for it.
+    pub(crate) fn new(frozen: &'a Frozen) -> Result<Self> {
         let mut run = Run::concat(&frozen.runs, &frozen.dictionaries)?;
         if frozen.schema.rollup {
             run = run.rolled_up(&frozen.schema.columns, &frozen.companions);
@@ -43,8 +40,20 @@ impl<'a> Sealing<'a> {
         let values = (0..frozen.columns.len())
             .map(|at| input_column(run.columns.get(at), dictionaries.get(at).cloned().flatten()))
             .collect();
-        let chunks = cut(&run, frozen, segment_rows_max);
-        Ok(Self { frozen, run, values, chunks })
+        Ok(Self { frozen, run, values })
+    }
+
+    /// The segments to be: one per time chunk, and more where a chunk has more than `segment_rows_max` rows.
+    pub(crate) fn chunks(&self, segment_rows_max: usize) -> Vec<Chunk> {
+        cut(&self.run, self.frozen, segment_rows_max)
+    }
+
+    /// The rows of a chunk in two halves; `None` if there is only one row.
+    pub(crate) fn halves(&self, chunk: &Chunk) -> Option<[Chunk; 2]> {
+        let rows = chunk.rows.clone().unwrap_or_else(|| (0..self.run.rows() as u32).collect());
+        let (first, second) = rows.split_at(rows.len() / 2);
+        let half = |rows: &[u32]| Chunk { interval: chunk.interval, rows: Some(rows.to_vec()) };
+        (!first.is_empty()).then(|| [half(first), half(second)])
     }
 
     /// Writes one chunk into `folder`, synced.

@@ -350,6 +350,47 @@ fn columns_can_be_added_while_rows_are_hot() {
 }
 
 #[test]
+fn a_nearly_unique_column_that_turns_multi_value_keeps_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, datasource) = open(folder.path(), false);
+    let rows: Vec<Row> = (0..20_000).map(|i| row(i, &format!("name {i}"))).collect();
+    append(&mut datasource.writer(), &rows, 1);
+    assert!(datasource.writer().is_plain(0));
+    append(&mut datasource.writer(), &rows[..10], 2);
+    {
+        let mut writer = datasource.writer();
+        let codes = vec![writer.dictionary(0).intern("x"), writer.dictionary(0).intern("name 7")];
+        let batch = RowBatch {
+            time: vec![5],
+            raw_time: None,
+            columns: vec![
+                BatchColumn::MultiCodes { ends: vec![2], codes },
+                BatchColumn::Codes(vec![NULL_CODE]),
+                BatchColumn::Long(Int64Array::new_null(1)),
+                BatchColumn::Float(Float32Array::new_null(1)),
+            ],
+        };
+        writer.append(batch, &Progress::default(), 0).unwrap();
+        assert!(!writer.is_plain(0));
+    }
+    let names = |snapshot: &Snapshot| {
+        let mut names: Vec<String> = Vec::new();
+        for part in &snapshot.parts {
+            let column = part.column("name").unwrap().unwrap();
+            names.extend((0..part.rows()).flat_map(|row| list_at(column.as_list(), row)));
+        }
+        names.sort();
+        names
+    };
+    let mut expected: Vec<String> = rows.iter().chain(&rows[..10]).filter_map(|row| row.1.clone()).collect();
+    expected.extend(["x".to_owned(), "name 7".to_owned()]);
+    expected.sort();
+    assert!(names(&datasource.snapshot()) == expected);
+    datasource.publish(0).unwrap();
+    assert!(names(&datasource.snapshot()) == expected);
+}
+
+#[test]
 fn a_code_that_no_dictionary_has_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (_store, datasource) = open(folder.path(), false);

@@ -288,6 +288,12 @@ impl Writer {
                     }
                     (codes, false)
                 }
+                BatchColumn::Text(_) if self.schema.columns[at].multi_value => {
+                    let name = &self.schema.columns[at].name;
+                    return Err(
+                        self.mismatch(format!("column {name} holds several values a row, which needs codes"))
+                    );
+                }
                 _ => continue,
             };
             let bad = codes.iter().find(|&&code| code >= known && !(null_allowed && code == NULL_CODE));
@@ -322,19 +328,34 @@ impl Writer {
         Ok(vec![RunColumn::Long(Int64Array::from(raw.clone())); count])
     }
 
-    /// A column is multi-value from the first row that holds several values.
+    /// A column is multi-value from the first row that holds several values, and then it has a dictionary: lists
+    /// are lists of codes.
     fn note_multi_values(&mut self, batch: &RowBatch) {
-        let is_new = |(column, spec): (&BatchColumn, &ColumnSpec)| {
-            matches!(column, BatchColumn::MultiCodes { .. }) && !spec.multi_value
-        };
-        if !batch.columns.iter().zip(&self.schema.columns).any(is_new) {
+        let becomes: Vec<usize> = batch
+            .columns
+            .iter()
+            .zip(&self.schema.columns)
+            .enumerate()
+            .filter(|(_, (column, spec))| {
+                matches!(column, BatchColumn::MultiCodes { .. }) && !spec.multi_value
+            })
+            .map(|(at, _)| at)
+            .collect();
+        if becomes.is_empty() {
             return;
         }
-        let mut schema = TableSchema::clone(&self.schema);
-        for (column, spec) in batch.columns.iter().zip(&mut schema.columns) {
-            spec.multi_value |= matches!(column, BatchColumn::MultiCodes { .. });
+        let schema = Arc::make_mut(&mut self.schema);
+        for &at in &becomes {
+            schema.columns[at].multi_value = true;
         }
-        self.schema = Arc::new(schema);
+        for at in becomes {
+            self.plain[at] = false;
+            for run in &mut self.runs {
+                if matches!(run.columns.get(at), Some(RunColumn::Text(_))) {
+                    *run = Arc::new(run.with_codes(at, &mut self.dictionaries[at]));
+                }
+            }
+        }
         (self.columns, self.companions) = physical_columns(&self.schema);
     }
 

@@ -105,12 +105,23 @@ impl Run {
         super::rollup::roll_up(self, specs, companions)
     }
 
+    /// The same rows, with the text of one column as codes of `dictionary`.
+    pub(crate) fn with_codes(&self, at: usize, dictionary: &mut Dictionary) -> Self {
+        let mut columns = self.columns.clone();
+        if let RunColumn::Text(array) = &self.columns[at] {
+            let codes = array.iter().map(|text| text.map_or(NULL_CODE, |text| dictionary.intern(text)));
+            columns[at] = RunColumn::Codes(codes.collect());
+        }
+        Self::new(self.time.clone(), columns)
+    }
+
     fn column(&self, at: usize) -> &RunColumn {
         self.columns.get(at).unwrap_or(&RunColumn::Absent)
     }
 }
 
-/// Joins one column of several runs. The widest form wins: text over several codes over one code.
+/// Joins one column of several runs. The widest form wins: text over one code, several codes over one code. Text and
+/// several codes never meet: see `Writer::note_multi_values`.
 fn concat_column(runs: &[Arc<Run>], at: usize, dictionary: Option<&Dictionary>) -> Result<RunColumn> {
     let columns = || runs.iter().map(|run| (run.column(at), run.rows()));
     let any = |test: fn(&RunColumn) -> bool| columns().any(|(column, _)| test(column));

@@ -1,0 +1,138 @@
+//! A running store: everything that `serve` and `demo` start, and the order in which it starts and ends.
+//!
+//! ```text
+//!  start:  listener bound ─► store opened ─► engine ─► supervisors resumed ─► requests served
+//!  end:    no new requests ─► readers stopped, hot rows published ─► folder unlocked
+//! ```
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use ovate_api::{ApiOptions, AppState, AuthOptions, Parts, User};
+use ovate_ingest::{IngestOptions, SupervisorManager};
+use ovate_query::{Engine, EngineOptions};
+use ovate_storage::{Store, StoreOptions};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::{DEFAULT_LISTEN, Settings};
+use crate::system::System;
+
+/// A store that answers requests.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    supervisors: Arc<SupervisorManager>,
+    shutdown: CancellationToken,
+    serving: JoinHandle<Result<(), ovate_api::ApiError>>,
+}
+
+impl Server {
+    /// Starts everything on the data folder `data`.
+    pub async fn start(settings: &Settings, data: &Path) -> Result<Self> {
+        let listen = settings.listen.map_or_else(|| DEFAULT_LISTEN.to_owned(), |listen| listen.to_string());
+        let listener = TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let address = listener.local_addr()?;
+
+        let folder = data.to_path_buf();
+        let store = tokio::task::spawn_blocking(move || Store::open(&folder, StoreOptions::default()))
+            .await
+            .context("opening the store was interrupted")??;
+        let metrics = PrometheusBuilder::new().install_recorder().context("cannot start the metrics")?;
+        let supervisors =
+            SupervisorManager::start(Arc::clone(&store), ingest_options(settings, address)?).await?;
+        let system = Arc::new(System::new(Arc::clone(&supervisors), Arc::clone(&store), address));
+        let engine = Engine::new(Arc::clone(&store), system.clone(), engine_options(settings, data))?;
+        let parts = Parts {
+            engine,
+            supervisors: Arc::clone(&supervisors),
+            store,
+            system,
+            metrics: Some(metrics),
+        };
+        let state = AppState::new(parts, api_options(settings, address)?)?;
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(ovate_api::serve(listener, state, shutdown.clone()));
+        tracing::info!(%address, data = %data.display(), "ready");
+        Ok(Self { address, supervisors, shutdown, serving })
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The supervisors.
+    pub fn supervisors(&self) -> &SupervisorManager {
+        &self.supervisors
+    }
+
+    /// Serves until SIGINT or SIGTERM, or until serving fails; then publishes what is hot.
+    pub async fn run_until_signal(mut self) -> Result<()> {
+        let served = tokio::select! {
+            ended = &mut self.serving => Some(ended),
+            signal = signal() => {
+                tracing::info!(signal = signal?, "stopping");
+                None
+            }
+        };
+        self.shutdown.cancel();
+        let published = self.supervisors.shutdown().await;
+        let served = match served {
+            Some(ended) => ended,
+            None => self.serving.await,
+        };
+        published.context("cannot publish the last rows; they will be read from Kafka again")?;
+        served.context("serving was interrupted")??;
+        Ok(())
+    }
+}
+
+/// Waits for a signal to stop; gives its name.
+async fn signal() -> Result<&'static str> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .context("cannot listen for SIGTERM")?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.context("cannot listen for SIGINT")?;
+            Ok("SIGINT")
+        }
+        _ = terminate.recv() => Ok("SIGTERM"),
+    }
+}
+
+fn ingest_options(settings: &Settings, address: SocketAddr) -> Result<IngestOptions> {
+    let defaults = IngestOptions::default();
+    Ok(IngestOptions {
+        broker_map: settings.broker_pairs()?,
+        hot_bytes_max: settings.hot_memory_mib.map_or(defaults.hot_bytes_max, |mib| mib << 20),
+        location: (address.ip().to_string(), address.port()),
+        ..defaults
+    })
+}
+
+fn engine_options(settings: &Settings, data: &Path) -> EngineOptions {
+    let defaults = EngineOptions::default();
+    EngineOptions {
+        threads: settings.query_threads.unwrap_or(defaults.threads),
+        memory_bytes_max: settings.query_memory_mib.unwrap_or(2048) << 20,
+        spill_folder: Some(data.join("tmp")),
+        timeout_default: settings.query_timeout_ms.map_or(defaults.timeout_default, Duration::from_millis),
+        ..defaults
+    }
+}
+
+fn api_options(settings: &Settings, address: SocketAddr) -> Result<ApiOptions> {
+    let users = settings.users()?;
+    let users = users.into_iter().map(|(name, password_hash)| User { name, password_hash }).collect();
+    Ok(ApiOptions {
+        auth: AuthOptions { users },
+        advertised: address.to_string(),
+        ..ApiOptions::default()
+    })
+}
