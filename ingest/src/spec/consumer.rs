@@ -175,7 +175,11 @@ impl ConsumerProperties {
     }
 }
 
-fn property(name: &str, value: &Value, path: &str) -> Result<Option<(&'static str, PropertyValue)>, SpecError> {
+fn property(
+    name: &str,
+    value: &Value,
+    path: &str,
+) -> Result<Option<(&'static str, PropertyValue)>, SpecError> {
     let at = join(path, name);
     let refused = |instead: &str| SpecError::Unsupported {
         path: at.clone(),
@@ -210,7 +214,10 @@ fn secret(value: &Value, path: &str) -> Result<PropertyValue, SpecError> {
     let Value::Object(provider) = value else {
         let text = plain(value, path)?;
         if text == MASK {
-            return Err(SpecError::invalid(path, "the masked password cannot be used; give the password again"));
+            return Err(SpecError::invalid(
+                path,
+                "the masked password cannot be used; give the password again",
+            ));
         }
         return Ok(PropertyValue::Secret(text));
     };
@@ -219,7 +226,8 @@ fn secret(value: &Value, path: &str) -> Result<PropertyValue, SpecError> {
         (Some("environment"), Some(variable), _) => Ok(PropertyValue::Environment(variable)),
         (Some("default"), _, Some(password)) => secret(&Value::String(password), &join(path, "password")),
         _ => {
-            let expected = r#"a text, {"type": "environment", "variable": …} or {"type": "default", "password": …}"#;
+            let expected =
+                r#"a text, {"type": "environment", "variable": …} or {"type": "default", "password": …}"#;
             Err(SpecError::WrongType {
                 path: path.to_owned(),
                 expected: expected.to_owned(),

@@ -307,7 +307,8 @@ fn read_flatten(input: &Map<String, Value>, path: &str) -> Result<(Vec<FlattenFi
             "path" => JsonPath::parse(&text(field, "expr"), &format!("{at}.expr"))?,
             "tree" => {
                 let nodes = field.get("nodes").and_then(Value::as_array);
-                let steps = nodes.into_iter().flatten().filter_map(Value::as_str).map(|n| Step::Key(n.to_owned()));
+                let steps =
+                    nodes.into_iter().flatten().filter_map(Value::as_str).map(|n| Step::Key(n.to_owned()));
                 JsonPath(steps.collect())
             }
             _ => JsonPath::root(field.get("expr").and_then(Value::as_str).unwrap_or(&name)),

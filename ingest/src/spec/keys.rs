@@ -45,7 +45,10 @@ pub(crate) static DATA_SCHEMA: Section = Section {
         Key::or("metricsSpec", List(&Kind::Tagged(&METRIC)), "[]"),
         Key::or("granularitySpec", Kind::Tagged(&GRANULARITY), "{}"),
         Key::or("transformSpec", Object(&TRANSFORMS), "{}"),
-        Key::refused("projections", "aggregate at query time, or ingest into a second datasource with rollup"),
+        Key::refused(
+            "projections",
+            "aggregate at query time, or ingest into a second datasource with rollup",
+        ),
         Key::refused(
             "parser",
             "give timestampSpec and dimensionsSpec in dataSchema, and inputFormat in ioConfig",
@@ -87,7 +90,12 @@ static NUMBER_DIMENSION: Section = Section {
     keys: &[
         Key::required("name", Text),
         Key::ignored("multiValueHandling", MULTI_VALUE, "\"SORTED_ARRAY\"", "numbers hold one value a row"),
-        Key::ignored("createBitmapIndex", Bool, "false", "numbers are found by the minimum and maximum of blocks"),
+        Key::ignored(
+            "createBitmapIndex",
+            Bool,
+            "false",
+            "numbers are found by the minimum and maximum of blocks",
+        ),
     ],
 };
 
@@ -178,10 +186,7 @@ static GRANULARITY: Tagged = Tagged {
 };
 
 static TRANSFORMS: Section = Section {
-    keys: &[
-        Key::or("filter", Free, "null"),
-        Key::or("transforms", List(&Kind::Tagged(&TRANSFORM)), "[]"),
-    ],
+    keys: &[Key::or("filter", Free, "null"), Key::or("transforms", List(&Kind::Tagged(&TRANSFORM)), "[]")],
 };
 
 static EXPRESSION: Section =
@@ -284,7 +289,10 @@ static ROOT_FIELD: Section = Section {
 static TREE_FIELD: Section = Section {
     keys: &[
         Key::required("name", Text),
-        Key { standing: Standing::WithoutEffect("type tree follows nodes"), ..Key::new("expr", Text, IfGiven) },
+        Key {
+            standing: Standing::WithoutEffect("type tree follows nodes"),
+            ..Key::new("expr", Text, IfGiven)
+        },
         Key::required("nodes", List(&Text)),
     ],
 };
@@ -400,7 +408,9 @@ fn walk_kind(kind: Kind, path: &str, below: Option<Standing>, all: &mut Vec<(Str
             for (name, variant) in tagged.variants {
                 match variant {
                     Variant::Of(section) => walk(section, &format!("{path}({name})"), below, all),
-                    Variant::Refused(instead) => all.push((format!("{path}({name})"), Standing::Refused(instead))),
+                    Variant::Refused(instead) => {
+                        all.push((format!("{path}({name})"), Standing::Refused(instead)))
+                    }
                 }
             }
         }
@@ -416,7 +426,10 @@ mod tests {
     fn every_key_is_listed_once_with_how_it_stands() {
         let all = documented();
         let standing = |path: &str| {
-            all.iter().find(|(p, _)| p == path).map(|(_, s)| *s).unwrap_or_else(|| panic!("{path} is not listed"))
+            all.iter()
+                .find(|(p, _)| p == path)
+                .map(|(_, s)| *s)
+                .unwrap_or_else(|| panic!("{path} is not listed"))
         };
         assert_eq!(standing("dataSchema.timestampSpec.format"), Standing::Supported);
         assert!(matches!(standing("tuningConfig.chatRetries"), Standing::WithoutEffect(_)));

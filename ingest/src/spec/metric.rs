@@ -40,14 +40,11 @@ impl MetricSpec {
             let (column_type, rollup) = (ColumnType::Long, Rollup::Sum);
             return Ok(Self { name, column_type, rollup, input: MetricInput::Count });
         }
-        let (column_type, rest) = [
-            ("long", ColumnType::Long),
-            ("float", ColumnType::Float),
-            ("double", ColumnType::Double),
-        ]
-        .into_iter()
-        .find_map(|(prefix, of)| kind.strip_prefix(prefix).map(|rest| (of, rest)))
-        .unwrap_or((ColumnType::Double, "Sum"));
+        let (column_type, rest) =
+            [("long", ColumnType::Long), ("float", ColumnType::Float), ("double", ColumnType::Double)]
+                .into_iter()
+                .find_map(|(prefix, of)| kind.strip_prefix(prefix).map(|rest| (of, rest)))
+                .unwrap_or((ColumnType::Double, "Sum"));
         let rollup = match rest {
             "Min" => Rollup::Min,
             "Max" => Rollup::Max,

@@ -118,7 +118,9 @@ fn check_type(root: &Map<String, Value>) -> Result<(), SpecError> {
             what: format!("supervisor type {name:?}"),
             instead: "supported: kafka".into(),
         }),
-        None | Some(Value::Null) => Err(SpecError::Missing { path: "type".into(), expected: "\"kafka\"".into() }),
+        None | Some(Value::Null) => {
+            Err(SpecError::Missing { path: "type".into(), expected: "\"kafka\"".into() })
+        }
         Some(other) => Err(normalise::wrong_type("type", "a text", other)),
     }
 }

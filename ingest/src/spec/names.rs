@@ -34,7 +34,10 @@ pub(super) fn check_column(path: &str, name: &str) -> Result<(), SpecError> {
         return Err(SpecError::invalid(path, "__time is always a column; it cannot be declared"));
     }
     if name.starts_with(COMPANION_PREFIX) {
-        return Err(SpecError::invalid(path, format!("names that begin with {COMPANION_PREFIX:?} are the store's own")));
+        return Err(SpecError::invalid(
+            path,
+            format!("names that begin with {COMPANION_PREFIX:?} are the store's own"),
+        ));
     }
     Ok(())
 }

@@ -21,7 +21,12 @@ pub(crate) fn section(section: &Section, path: &str, value: &Value) -> Result<Ma
 }
 
 /// [`section`], with some keys that were dealt with already and do not count as unknown.
-fn keys(section: &Section, path: &str, given: &Map<String, Value>, known: &[&str]) -> Result<Map<String, Value>> {
+fn keys(
+    section: &Section,
+    path: &str,
+    given: &Map<String, Value>,
+    known: &[&str],
+) -> Result<Map<String, Value>> {
     for key in given.keys() {
         if !known.contains(&key.as_str()) && !section.keys.iter().any(|known| known.name == key) {
             let names = section.keys.iter().map(|known| known.name).chain(known.iter().copied());
@@ -47,7 +52,9 @@ fn one_key(key: &Key, path: &str, given: Option<&Value>) -> Result<Option<Value>
         return Err(SpecError::Unsupported { path, what, instead });
     }
     let checked = match given {
-        Some(value) if !matches!(key.standing, Standing::Refused(_)) => Some(one_value(&key.kind, &path, value)?),
+        Some(value) if !matches!(key.standing, Standing::Refused(_)) => {
+            Some(one_value(&key.kind, &path, value)?)
+        }
         _ => None,
     };
     match (key.shown, checked) {
@@ -123,7 +130,8 @@ fn one_value(kind: &Kind, path: &str, value: &Value) -> Result<Value> {
         Kind::Tagged(inner) => tagged(inner, path, value).map(Value::Object),
         Kind::List(inner) => {
             let Value::Array(items) = value else { return refuse() };
-            let items = items.iter().enumerate().map(|(i, item)| one_value(inner, &format!("{path}[{i}]"), item));
+            let items =
+                items.iter().enumerate().map(|(i, item)| one_value(inner, &format!("{path}[{i}]"), item));
             items.collect::<Result<Vec<_>>>().map(Value::Array)
         }
         Kind::Map => match value {
@@ -155,7 +163,10 @@ fn tagged(shape: &Tagged, path: &str, value: &Value) -> Result<Map<String, Value
         None => match shape.default {
             Some(tag) => tag,
             None => {
-                return Err(SpecError::Missing { path: at, expected: format!("one of {}", shape.supported()) });
+                return Err(SpecError::Missing {
+                    path: at,
+                    expected: format!("one of {}", shape.supported()),
+                });
             }
         },
     };
@@ -190,8 +201,11 @@ fn duration_ms(path: &str, value: &Value) -> Result<i64> {
 }
 
 fn period(path: &str, value: &Value) -> Result<Period> {
-    let Value::String(text) = value else { return Err(wrong_type(path, "an ISO period such as PT1H", value)) };
-    Period::parse(text).map_err(|error| SpecError::invalid(path, format!("{text:?} is not an ISO period: {error}")))
+    let Value::String(text) = value else {
+        return Err(wrong_type(path, "an ISO period such as PT1H", value));
+    };
+    Period::parse(text)
+        .map_err(|error| SpecError::invalid(path, format!("{text:?} is not an ISO period: {error}")))
 }
 
 /// A duration as Joda prints it: seconds, with milliseconds where there are any.
@@ -204,7 +218,9 @@ pub(crate) fn joda_duration(ms: i64) -> String {
 fn instant(path: &str, value: &Value) -> Result<Value> {
     let ms = match value {
         Value::Number(number) => number.as_i64(),
-        Value::String(text) => ovate_storage::time::parse::parse_iso(text, Zone::UTC).or_else(|| text.parse().ok()),
+        Value::String(text) => {
+            ovate_storage::time::parse::parse_iso(text, Zone::UTC).or_else(|| text.parse().ok())
+        }
         _ => None,
     };
     ms.map(|ms| Value::String(ovate_storage::time::format_instant(ms)))
@@ -212,8 +228,9 @@ fn instant(path: &str, value: &Value) -> Result<Value> {
 }
 
 fn granularity(path: &str, value: &Value) -> Result<Value> {
-    let parsed: Granularity = serde_json::from_value(value.clone())
-        .map_err(|error| SpecError::invalid(path, format!("{} is not a granularity: {error}", shorten(value))))?;
+    let parsed: Granularity = serde_json::from_value(value.clone()).map_err(|error| {
+        SpecError::invalid(path, format!("{} is not a granularity: {error}", shorten(value)))
+    })?;
     Ok(granularity_json(&parsed))
 }
 
@@ -287,7 +304,11 @@ fn shorten(value: &Value) -> String {
         Value::Array(_) => "a list".into(),
         other => {
             let text = other.to_string();
-            if text.chars().count() <= 40 { text } else { text.chars().take(40).chain("…".chars()).collect() }
+            if text.chars().count() <= 40 {
+                text
+            } else {
+                text.chars().take(40).chain("…".chars()).collect()
+            }
         }
     }
 }

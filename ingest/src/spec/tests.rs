@@ -140,7 +140,8 @@ fn a_table_schema_has_dimensions_then_metrics() {
     ]);
     let spec = SupervisorSpec::parse(&spec).unwrap().ingestion;
     let schema = spec.table_schema();
-    let columns: Vec<_> = schema.columns.iter().map(|c| (c.name.as_str(), c.column_type, c.bitmap_index)).collect();
+    let columns: Vec<_> =
+        schema.columns.iter().map(|c| (c.name.as_str(), c.column_type, c.bitmap_index)).collect();
     use ColumnType::{Double, Float, Long, String};
     assert_eq!(
         columns,
@@ -167,17 +168,32 @@ fn discovery_follows_the_dimensions() {
     let discovery = |spec: Value| SupervisorSpec::parse(&spec).unwrap().ingestion.discovery;
     assert_eq!(discovery(minimal()), Discovery::Off);
     assert_eq!(discovery(with("/dataSchema/dimensionsSpec", json!({}))), Discovery::Strings);
-    assert_eq!(discovery(with("/dataSchema/dimensionsSpec/includeAllDimensions", json!(true))), Discovery::Strings);
-    assert_eq!(discovery(with("/dataSchema/dimensionsSpec/useSchemaDiscovery", json!(true))), Discovery::Typed);
+    assert_eq!(
+        discovery(with("/dataSchema/dimensionsSpec/includeAllDimensions", json!(true))),
+        Discovery::Strings
+    );
+    assert_eq!(
+        discovery(with("/dataSchema/dimensionsSpec/useSchemaDiscovery", json!(true))),
+        Discovery::Typed
+    );
 }
 
 #[test]
 fn unknown_keys_name_their_place_and_the_nearest_known_key() {
     for (pointer, message) in [
-        ("/dataSchema/timestampSpec/colum", "spec.dataSchema.timestampSpec.colum: unknown key; did you mean \"column\"?"),
+        (
+            "/dataSchema/timestampSpec/colum",
+            "spec.dataSchema.timestampSpec.colum: unknown key; did you mean \"column\"?",
+        ),
         ("/dataSchema/metricSpec", "spec.dataSchema.metricSpec: unknown key; did you mean \"metricsSpec\"?"),
-        ("/ioConfig/taskDurations", "spec.ioConfig.taskDurations: unknown key; did you mean \"taskDuration\"?"),
-        ("/ioConfig/inputFormat/flattenspec", "spec.ioConfig.inputFormat.flattenspec: unknown key; did you mean \"flattenSpec\"?"),
+        (
+            "/ioConfig/taskDurations",
+            "spec.ioConfig.taskDurations: unknown key; did you mean \"taskDuration\"?",
+        ),
+        (
+            "/ioConfig/inputFormat/flattenspec",
+            "spec.ioConfig.inputFormat.flattenspec: unknown key; did you mean \"flattenSpec\"?",
+        ),
         ("/ioConfig/qqq", "spec.ioConfig.qqq: unknown key"),
         ("/tuning", "spec.tuning: unknown key; did you mean \"tuningConfig\"?"),
     ] {
@@ -186,7 +202,8 @@ fn unknown_keys_name_their_place_and_the_nearest_known_key() {
     let mut root = minimal();
     root["suspend"] = json!(true);
     assert_eq!(refused(&root), "suspend: unknown key; did you mean \"suspended\"?");
-    let list = with("/dataSchema/dimensionsSpec/dimensions", json!(["a", {"type": "long", "name": "b", "nam": 1}]));
+    let list =
+        with("/dataSchema/dimensionsSpec/dimensions", json!(["a", {"type": "long", "name": "b", "nam": 1}]));
     assert_eq!(
         refused(&list),
         "spec.dataSchema.dimensionsSpec.dimensions[1].nam: unknown key; did you mean \"name\"?"
@@ -196,16 +213,44 @@ fn unknown_keys_name_their_place_and_the_nearest_known_key() {
 #[test]
 fn wrong_types_say_what_is_expected_and_what_is_there() {
     for (pointer, value, message) in [
-        ("/ioConfig/taskDuration", json!(true), "spec.ioConfig.taskDuration: expected an ISO period such as PT1H, found true"),
+        (
+            "/ioConfig/taskDuration",
+            json!(true),
+            "spec.ioConfig.taskDuration: expected an ISO period such as PT1H, found true",
+        ),
         ("/ioConfig/taskCount", json!("two"), "spec.ioConfig.taskCount: expected an integer, found \"two\""),
         ("/ioConfig/taskCount", json!(0), "spec.ioConfig.taskCount: 0 is below 1"),
-        ("/ioConfig/consumerProperties", json!([]), "spec.ioConfig.consumerProperties: expected an object, found a list"),
-        ("/dataSchema/dimensionsSpec", json!([]), "spec.dataSchema.dimensionsSpec: expected an object, found a list"),
-        ("/dataSchema/dimensionsSpec/dimensions", json!({}), "spec.dataSchema.dimensionsSpec.dimensions: expected a list, found an object"),
-        ("/dataSchema/dimensionsSpec/dimensions", json!([1]), "spec.dataSchema.dimensionsSpec.dimensions[0]: expected an object or a name, found 1"),
-        ("/dataSchema/granularitySpec", json!({"rollup": "maybe"}), "spec.dataSchema.granularitySpec.rollup: expected true or false, found \"maybe\""),
+        (
+            "/ioConfig/consumerProperties",
+            json!([]),
+            "spec.ioConfig.consumerProperties: expected an object, found a list",
+        ),
+        (
+            "/dataSchema/dimensionsSpec",
+            json!([]),
+            "spec.dataSchema.dimensionsSpec: expected an object, found a list",
+        ),
+        (
+            "/dataSchema/dimensionsSpec/dimensions",
+            json!({}),
+            "spec.dataSchema.dimensionsSpec.dimensions: expected a list, found an object",
+        ),
+        (
+            "/dataSchema/dimensionsSpec/dimensions",
+            json!([1]),
+            "spec.dataSchema.dimensionsSpec.dimensions[0]: expected an object or a name, found 1",
+        ),
+        (
+            "/dataSchema/granularitySpec",
+            json!({"rollup": "maybe"}),
+            "spec.dataSchema.granularitySpec.rollup: expected true or false, found \"maybe\"",
+        ),
         ("/dataSchema", Value::Null, "spec.dataSchema: missing; expected an object"),
-        ("/ioConfig/inputFormat", Value::Null, "spec.ioConfig.inputFormat: missing; expected an object with type json"),
+        (
+            "/ioConfig/inputFormat",
+            Value::Null,
+            "spec.ioConfig.inputFormat: missing; expected an object with type json",
+        ),
         ("/dataSchema/dataSource", Value::Null, "spec.dataSchema.dataSource: missing; expected a text"),
     ] {
         assert_eq!(refused(&with(pointer, value)), message);
@@ -215,16 +260,44 @@ fn wrong_types_say_what_is_expected_and_what_is_there() {
 #[test]
 fn what_druid_has_and_ovate_has_not_is_refused_by_name() {
     for (pointer, value, parts) in [
-        ("/dataSchema/granularitySpec", json!({"type": "arbitrary"}), ["granularity type \"arbitrary\"", "segmentGranularity"]),
-        ("/dataSchema/metricsSpec", json!([{"type": "thetaSketch", "name": "x", "fieldName": "y"}]), ["metric type \"thetaSketch\"", "longSum"]),
-        ("/dataSchema/metricsSpec", json!([{"type": "longsum", "name": "x", "fieldName": "y"}]), ["metric type \"longsum\"", "did you mean \"longSum\""]),
-        ("/dataSchema/dimensionsSpec/spatialDimensions", json!([{"dimName": "x"}]), ["spatialDimensions", "two double dimensions"]),
-        ("/dataSchema/dimensionsSpec/dimensions", json!([{"type": "json", "name": "x"}]), ["dimension type \"json\"", "flattenSpec"]),
+        (
+            "/dataSchema/granularitySpec",
+            json!({"type": "arbitrary"}),
+            ["granularity type \"arbitrary\"", "segmentGranularity"],
+        ),
+        (
+            "/dataSchema/metricsSpec",
+            json!([{"type": "thetaSketch", "name": "x", "fieldName": "y"}]),
+            ["metric type \"thetaSketch\"", "longSum"],
+        ),
+        (
+            "/dataSchema/metricsSpec",
+            json!([{"type": "longsum", "name": "x", "fieldName": "y"}]),
+            ["metric type \"longsum\"", "did you mean \"longSum\""],
+        ),
+        (
+            "/dataSchema/dimensionsSpec/spatialDimensions",
+            json!([{"dimName": "x"}]),
+            ["spatialDimensions", "two double dimensions"],
+        ),
+        (
+            "/dataSchema/dimensionsSpec/dimensions",
+            json!([{"type": "json", "name": "x"}]),
+            ["dimension type \"json\"", "flattenSpec"],
+        ),
         ("/ioConfig/inputFormat", json!({"type": "csv"}), ["input format \"csv\"", "JSON"]),
         ("/ioConfig/inputFormat", json!({"type": "kafka"}), ["input format \"kafka\"", "json"]),
         ("/ioConfig/topicPattern", json!("a.*"), ["topicPattern", "one topic"]),
-        ("/ioConfig/inputFormat/flattenSpec", json!({"fields": [{"type": "jq", "name": "a", "expr": ".a"}]}), ["flatten field type \"jq\"", "path"]),
-        ("/dataSchema/transformSpec", json!({"transforms": [{"type": "script", "name": "a"}]}), ["transform type \"script\"", "expression"]),
+        (
+            "/ioConfig/inputFormat/flattenSpec",
+            json!({"fields": [{"type": "jq", "name": "a", "expr": ".a"}]}),
+            ["flatten field type \"jq\"", "path"],
+        ),
+        (
+            "/dataSchema/transformSpec",
+            json!({"transforms": [{"type": "script", "name": "a"}]}),
+            ["transform type \"script\"", "expression"],
+        ),
     ] {
         let message = refused(&with(pointer, value));
         for part in parts {
@@ -252,14 +325,34 @@ fn empty_refused_keys_ask_for_nothing() {
 #[test]
 fn contradictions_are_found() {
     for (pointer, value, message) in [
-        ("/dataSchema/dimensionsSpec/dimensions", json!(["a", "a"]), "dimensions[1].name: \"a\" occurs twice"),
-        ("/dataSchema/dimensionsSpec/dimensionExclusions", json!(["a"]), "dimensionExclusions[0]: \"a\" is declared"),
+        (
+            "/dataSchema/dimensionsSpec/dimensions",
+            json!(["a", "a"]),
+            "dimensions[1].name: \"a\" occurs twice",
+        ),
+        (
+            "/dataSchema/dimensionsSpec/dimensionExclusions",
+            json!(["a"]),
+            "dimensionExclusions[0]: \"a\" is declared",
+        ),
         ("/dataSchema/dimensionsSpec/dimensions", json!(["__time"]), "dimensions[0].name: __time is always"),
         ("/dataSchema/dimensionsSpec/dimensions", json!([""]), "dimensions[0].name: the name is empty"),
-        ("/dataSchema/metricsSpec", json!([{"type": "count", "name": "a"}]), "dimensions[0].name: \"a\" is the name of a metric"),
-        ("/dataSchema/metricsSpec", json!([{"type": "longSum", "name": "x"}]), "metricsSpec[0].fieldName: missing"),
+        (
+            "/dataSchema/metricsSpec",
+            json!([{"type": "count", "name": "a"}]),
+            "dimensions[0].name: \"a\" is the name of a metric",
+        ),
+        (
+            "/dataSchema/metricsSpec",
+            json!([{"type": "longSum", "name": "x"}]),
+            "metricsSpec[0].fieldName: missing",
+        ),
         ("/dataSchema/timestampSpec/format", json!("yyyy-QQ"), "timestampSpec.format: "),
-        ("/dataSchema/granularitySpec", json!({"segmentGranularity": "DAYS"}), "granularitySpec.segmentGranularity: "),
+        (
+            "/dataSchema/granularitySpec",
+            json!({"segmentGranularity": "DAYS"}),
+            "granularitySpec.segmentGranularity: ",
+        ),
         ("/ioConfig/taskDuration", json!("P1M"), "taskDuration: P1M has no fixed length"),
         ("/ioConfig/stream", json!("u"), "topic: \"t\" contradicts stream \"u\""),
         ("/ioConfig/consumerProperties", json!({}), "consumerProperties.bootstrap.servers: missing"),
@@ -314,11 +407,14 @@ fn dangerous_consumer_properties_are_refused() {
         "debug",
         "interceptor.classes",
     ] {
-        let error = refused(&with("/ioConfig/consumerProperties", json!({"bootstrap.servers": "b:1", name: "x"})));
+        let error =
+            refused(&with("/ioConfig/consumerProperties", json!({"bootstrap.servers": "b:1", name: "x"})));
         assert!(error.starts_with(&format!("spec.ioConfig.consumerProperties.{name}: ")), "{error}");
     }
     let typo = json!({"bootstrap.servers": "b:1", "security.protocl": "SSL"});
-    assert!(refused(&with("/ioConfig/consumerProperties", typo)).contains("did you mean \"security.protocol\"?"));
+    assert!(
+        refused(&with("/ioConfig/consumerProperties", typo)).contains("did you mean \"security.protocol\"?")
+    );
 }
 
 #[test]

@@ -50,7 +50,8 @@ impl TimestampSpec {
             "nano" => TimestampFormat::Nano,
             "ruby" => TimestampFormat::Ruby,
             _ => TimestampFormat::Pattern(JodaPattern::compile(&name).map_err(|error| {
-                let known = "iso, auto, posix, millis, micro, nano, ruby or a pattern such as yyyy-MM-dd HH:mm:ss";
+                let known =
+                    "iso, auto, posix, millis, micro, nano, ruby or a pattern such as yyyy-MM-dd HH:mm:ss";
                 SpecError::invalid(format!("{path}.format"), format!("{error}; expected {known}"))
             })?),
         };

@@ -33,10 +33,8 @@ const TOTAL_ROWS_MAX: i64 = 20_000_000;
 impl TuningConfig {
     pub(super) fn read(spec: &Map<String, Value>, path: &str) -> Result<Self, SpecError> {
         let period = text(spec, "intermediateHandoffPeriod");
-        let intermediate_handoff_period_ms = Period::parse(&period)
-            .ok()
-            .and_then(|period| period.fixed_ms(Zone::UTC))
-            .ok_or_else(|| {
+        let intermediate_handoff_period_ms =
+            Period::parse(&period).ok().and_then(|period| period.fixed_ms(Zone::UTC)).ok_or_else(|| {
                 let reason = format!("{period} has no fixed length; give days or less");
                 SpecError::invalid(format!("{path}.intermediateHandoffPeriod"), reason)
             })?;

@@ -1,0 +1,630 @@
+//! From the bytes of messages to the columns of rows.
+//!
+//! ```text
+//!  Message ─► limits ─► parse (one pass, wanted fields only) ─► Row ─► instant (__time) ─► Staged, per field
+//!                                                                                            │ per batch
+//!      RowBatch ◄─ output (codes, numbers) ◄─ discovery ◄─ filter ◄─ late, early ◄─ expression (transforms)
+//! ```
+//!
+//! What holds:
+//! * **A bad message never stops the stream.** It is refused with a [`RejectReason`], counted and sampled; a value that
+//!   cannot be of its column's type is NULL, and its row is kept ([`RejectReason::UnconvertibleValue`]).
+//! * **A row depends on its message alone**, not on the messages it came with, so that reading a stream again gives the
+//!   same rows. (The exceptions are the clock of late and early rejection, and the types that discovery picks.)
+//! * Nothing is allocated per row. Text is copied once from the message and interned once.
+//!
+//! Several objects in one message, one after the other, are several rows. Rows before a syntax error are kept. With
+//! `assumeNewlineDelimited` each line stands for itself, so rows after a bad line are kept as well.
+//!
+//! Left out: rollup (the store's), offsets and polling (the supervisor's).
+
+mod convert;
+mod expression;
+mod fields;
+mod instant;
+mod limits;
+mod number;
+mod output;
+mod parse;
+mod report;
+mod surrogates;
+#[cfg(test)]
+mod tests;
+mod value;
+mod view;
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use ovate_storage::schema::COMPANION_PREFIX;
+use ovate_storage::time::{Granularity, Interval};
+use ovate_storage::{
+    ColumnRole, ColumnSpec, ColumnType, Result, Rollup, RowBatch, TIME_COLUMN, TableSchema, Writer,
+};
+use serde_json::error::Category;
+
+use self::convert::metric_time;
+use self::expression::{RowFilter, Source, Transform, tells};
+use self::fields::Fields;
+use self::output::Output;
+use self::parse::{Parser, Unknown};
+use self::value::{Cell, Kind, Row, Staged};
+use self::view::View;
+use crate::error::SpecError;
+use crate::spec::{Discovery, IngestionSpec, JsonPath, MetricInput, MultiValueHandling};
+
+pub use limits::Limits;
+pub use report::{Counts, Decoded, Message, Outcome, RejectReason, Rejected};
+
+/// Turns messages into rows for one datasource. It keeps what it learned of the stream (key order, distinct texts and
+/// their results), so one pipeline serves a stream for as long as its spec holds.
+#[derive(Debug)]
+pub struct Pipeline {
+    spec: IngestionSpec,
+    limits: Limits,
+    fields: Fields,
+    unknown: Unknown,
+    time_slot: usize,
+    transforms: Vec<Transform>,
+    /// Transforms by the field that they make; `None` for expressions of metrics.
+    transform_names: HashMap<String, usize>,
+    metric_transforms: HashMap<String, usize>,
+    filter: Option<RowFilter>,
+    /// Fields that become columns once they have a value.
+    candidates: Vec<(String, usize)>,
+    outputs: Vec<Output>,
+    outputs_of: Option<Arc<TableSchema>>,
+    stage: Stage,
+}
+
+/// The rows of one call, before they become columns.
+#[derive(Debug, Default)]
+struct Stage {
+    row: Row,
+    items: Vec<Cell>,
+    slots: Vec<Staged>,
+    times: Vec<i64>,
+    /// Per row, which message of the call it came from.
+    origins: Vec<u32>,
+    /// Per row, whether a value of it could not be converted.
+    faults: Vec<bool>,
+}
+
+impl Pipeline {
+    /// A pipeline for a spec, with the usual limits. Fails where an expression or the filter cannot be compiled.
+    pub fn new(spec: &IngestionSpec) -> Result<Self, SpecError> {
+        Self::with_limits(spec, Limits::default())
+    }
+
+    /// [`Self::new`] with other limits.
+    pub fn with_limits(spec: &IngestionSpec, limits: Limits) -> Result<Self, SpecError> {
+        let mut fields = Fields::new();
+        let mut names = Names { fields: &mut fields, spec };
+        let time_slot = names.slot(&spec.timestamp.column);
+        let mut transforms = Vec::new();
+        let mut transform_names = HashMap::new();
+        for transform in &spec.transforms {
+            let compiled = Transform::new(&transform.expression, &transform.path, |name| names.input(name))?;
+            transform_names.insert(transform.name.clone(), transforms.len());
+            transforms.push(compiled);
+        }
+        let mut metric_transforms = HashMap::new();
+        for metric in &spec.metrics {
+            if let MetricInput::Expression(expression) = &metric.input {
+                let path = format!("metric {:?}", metric.name);
+                metric_transforms.insert(metric.name.clone(), transforms.len());
+                transforms.push(Transform::new(expression, &path, |name| names.input(name))?);
+            }
+        }
+        let mut resolve = |name: &str| match transform_names.get(name) {
+            Some(at) => Source::Transform(*at),
+            None => names.input(name),
+        };
+        let filter = match &spec.filter {
+            Some(filter) => Some(RowFilter::new(filter, &spec.filter_path, &mut resolve)?),
+            None => None,
+        };
+        let candidates = names.candidates();
+        let limits = limits.clamped();
+        let unknown = Unknown {
+            wanted: spec.discovery != Discovery::Off && spec.discover_root,
+            excluded: never_discovered(spec),
+            found_max: limits.columns_max,
+            ..Unknown::default()
+        };
+        Ok(Self {
+            spec: spec.clone(),
+            limits,
+            fields,
+            unknown,
+            time_slot,
+            transforms,
+            transform_names,
+            metric_transforms,
+            filter,
+            candidates,
+            outputs: Vec::new(),
+            outputs_of: None,
+            stage: Stage::default(),
+        })
+    }
+
+    /// Decodes messages into rows for `writer`, which must not change before the batch is appended: its dictionaries
+    /// have the batch's strings by then. Discovery may widen the writer's schema. `now_ms` is the clock against which
+    /// rows are late or early.
+    pub fn decode<'m>(
+        &mut self,
+        writer: &mut Writer,
+        messages: impl IntoIterator<Item = Message<'m>>,
+        now_ms: i64,
+    ) -> Result<Decoded> {
+        self.plan_outputs(writer.schema());
+        self.stage.clear(self.fields.slots());
+        let mut report = Reporter { limits: self.limits, decoded: Decoded::default(), messages: Vec::new() };
+        self.unknown.skipped = 0;
+        for message in messages {
+            self.read(message, &mut report);
+        }
+        report.decoded.counts.fields_not_discovered = self.unknown.skipped;
+        self.stage.finish();
+
+        self.evaluate(&mut report);
+        let mut rows = self.timely(now_ms, &mut report);
+        self.filter(&mut rows, &mut report);
+        self.discover(&rows, writer)?;
+        self.plan_outputs(writer.schema());
+        report.decoded.batch = self.batch(&rows, writer, &mut report);
+
+        let with_error = rows.iter().filter(|row| self.stage.faults[**row as usize]).count();
+        for _ in 0..with_error {
+            report.decoded.counts.add(RejectReason::UnconvertibleValue);
+        }
+        report.decoded.counts.processed = (rows.len() - with_error) as u64;
+        Ok(report.decoded)
+    }
+
+    fn read<'m>(&mut self, message: Message<'m>, report: &mut Reporter<'m>) {
+        report.messages.push(message);
+        report.decoded.counts.messages += 1;
+        let Some(payload) = message.payload else {
+            report.decoded.counts.add(RejectReason::NoPayload);
+            return;
+        };
+        report.decoded.counts.bytes += payload.len() as u64;
+        if payload.len() > self.limits.message_bytes_max {
+            let max = self.limits.message_bytes_max;
+            report.reject(RejectReason::TooLarge, || {
+                format!("{} bytes; at most {max} are read", payload.len())
+            });
+            return;
+        }
+        let text =
+            std::str::from_utf8(payload).map_or_else(|_| String::from_utf8_lossy(payload), Cow::Borrowed);
+        let text = match surrogates::repair(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(repaired) => Cow::Owned(repaired),
+        };
+        if let Err((reason, detail)) = self.limits.check(&text) {
+            report.reject(reason, || detail);
+            return;
+        }
+        if self.spec.newline_delimited {
+            for line in text.lines().filter(|line| !line.trim().is_empty()) {
+                self.read_text(line, report);
+            }
+        } else {
+            self.read_text(&text, report);
+        }
+    }
+
+    fn read_text(&mut self, text: &str, report: &mut Reporter<'_>) {
+        let mut document = serde_json::Deserializer::from_str(text);
+        loop {
+            let Stage { row, items, .. } = &mut self.stage;
+            let mut parser = Parser {
+                fields: &mut self.fields,
+                unknown: &mut self.unknown,
+                row,
+                items,
+                base: text.as_ptr() as usize,
+            };
+            match parser.read(&mut document) {
+                Ok(()) => self.accept(text, report),
+                Err(error) if error.classify() == Category::Data => {
+                    report.reject(RejectReason::NotAnObject, || error.to_string());
+                }
+                Err(error) => {
+                    report.reject(RejectReason::UnparseableJson, || error.to_string());
+                    return;
+                }
+            }
+            if document.end().is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Stages the row that was read, if it has a time.
+    fn accept(&mut self, text: &str, report: &mut Reporter<'_>) {
+        let Stage { row, slots, times, origins, .. } = &mut self.stage;
+        let value = row.value(self.time_slot, text);
+        match instant::instant(&self.spec.timestamp, value) {
+            Ok(ms) => {
+                let before = times.len();
+                times.push(ms);
+                origins.push(report.messages.len() as u32 - 1);
+                while slots.len() < self.fields.slots() {
+                    slots.push(Staged::default());
+                }
+                for (slot, staged) in slots.iter_mut().enumerate() {
+                    if staged.len() < before {
+                        staged.pad(before);
+                    }
+                    staged.push(row.value(slot, text));
+                }
+            }
+            Err(reason) => {
+                let column = &self.spec.timestamp.column;
+                report.reject(reason, || match reason {
+                    RejectReason::MissingTimestamp => format!("the time field {column:?} is absent or null"),
+                    RejectReason::TimestampOutOfRange => {
+                        format!("the time {} of {column:?} is out of range", show(value))
+                    }
+                    _ => format!("the time {} of {column:?} is not in the spec's format", show(value)),
+                });
+            }
+        }
+    }
+
+    fn evaluate(&mut self, report: &mut Reporter<'_>) {
+        let Self { stage, transforms, limits, .. } = self;
+        let Stage { slots, times, faults, origins, .. } = stage;
+        for transform in transforms {
+            transform.evaluate(slots, times, limits.distinct_max, |row, problem| {
+                if !faults[row] {
+                    faults[row] = true;
+                    report.sample(RejectReason::UnconvertibleValue, origins[row], || problem.to_owned());
+                }
+            });
+        }
+    }
+
+    /// The rows whose time, after a transform of `__time`, is one that the spec accepts.
+    fn timely(&mut self, now_ms: i64, report: &mut Reporter<'_>) -> Vec<u32> {
+        let all = 0..self.stage.times.len() as u32;
+        let mut rows: Vec<u32> = all.collect();
+        if let Some(at) = self.transform_names.get(TIME_COLUMN) {
+            let view = self.transforms[*at].view();
+            let Stage { times, origins, .. } = &mut self.stage;
+            rows.retain(|row| {
+                let value = view.value(*row as usize);
+                let reason = match metric_time(value) {
+                    Some(ms) if Interval::ETERNITY.contains(ms) => {
+                        times[*row as usize] = ms;
+                        return true;
+                    }
+                    Some(_) => RejectReason::TimestampOutOfRange,
+                    None => RejectReason::UnparseableTimestamp,
+                };
+                report.decoded.counts.add(reason);
+                report.sample(reason, origins[*row as usize], || {
+                    format!("the transform of __time gives {}", show(value))
+                });
+                false
+            });
+        }
+        let rejection = self.spec.rejection;
+        let earliest = rejection.late_ms.map(|late| now_ms.saturating_sub(late)).or(rejection.late_before_ms);
+        let latest = rejection.early_ms.map(|early| now_ms.saturating_add(early));
+        if earliest.is_some() || latest.is_some() {
+            let times = &self.stage.times;
+            rows.retain(|row| {
+                let ms = times[*row as usize];
+                let reason = if earliest.is_some_and(|earliest| ms < earliest) {
+                    RejectReason::TooLate
+                } else if latest.is_some_and(|latest| ms > latest) {
+                    RejectReason::TooEarly
+                } else {
+                    return true;
+                };
+                report.decoded.counts.add(reason);
+                false
+            });
+        }
+        rows
+    }
+
+    fn filter(&mut self, rows: &mut Vec<u32>, report: &mut Reporter<'_>) {
+        let Some(filter) = &mut self.filter else { return };
+        let views: Vec<View<'_>> = filter
+            .columns
+            .iter()
+            .map(|(_, source)| view_of(*source, &self.stage, &self.transforms))
+            .collect();
+        let origins = &self.stage.origins;
+        let matches = filter.matches(&views, rows, |problem| {
+            if let Some(row) = rows.first() {
+                report.sample(RejectReason::FilteredOut, origins[*row as usize], || problem);
+            }
+        });
+        let mut matched = matches.into_iter();
+        rows.retain(|_| {
+            let keep = matched.next().unwrap_or(false);
+            if !keep {
+                report.decoded.counts.add(RejectReason::FilteredOut);
+            }
+            keep
+        });
+    }
+
+    /// Adds columns for fields that have their first value.
+    fn discover(&mut self, rows: &[u32], writer: &mut Writer) -> Result<()> {
+        self.candidates.append(&mut self.unknown.found);
+        if self.candidates.is_empty() {
+            return Ok(());
+        }
+        let room = self.limits.columns_max.saturating_sub(writer.schema().columns.len());
+        let mut added: Vec<ColumnSpec> = Vec::new();
+        let typed = self.spec.discovery == Discovery::Typed;
+        let (spec, schema, slots) = (&self.spec, Arc::clone(writer.schema()), &self.stage.slots);
+        self.candidates.retain(|(name, slot)| {
+            if schema.index_of(name).is_some() {
+                return false;
+            }
+            let Some(staged) = slots.get(*slot) else { return true };
+            let Some(kind) = rows.iter().map(|row| staged.kind(*row as usize)).find(|kind| tells(*kind))
+            else {
+                return true;
+            };
+            if added.len() >= room {
+                return true;
+            }
+            let declared = spec.dimensions.iter().find(|dimension| dimension.name == *name);
+            let column_type = match kind {
+                _ if !typed && declared.is_none() => ColumnType::String,
+                Kind::Bool | Kind::Long => ColumnType::Long,
+                Kind::Double => ColumnType::Double,
+                _ => ColumnType::String,
+            };
+            added.push(match declared {
+                Some(dimension) => dimension.column(column_type),
+                None => ColumnSpec::dimension(name, column_type),
+            });
+            false
+        });
+        if added.is_empty() { Ok(()) } else { writer.set_schema(schema.with_dimensions(added)) }
+    }
+
+    /// Says for each column of the datasource where its values come from.
+    fn plan_outputs(&mut self, schema: &Arc<TableSchema>) {
+        if self.outputs_of.as_ref().is_some_and(|of| Arc::ptr_eq(of, schema)) {
+            return;
+        }
+        let mut before: HashMap<String, Output> =
+            self.outputs.drain(..).map(|output| (output.name.clone(), output)).collect();
+        let mut outputs = Vec::with_capacity(schema.columns.len());
+        for column in &schema.columns {
+            let source = self.source_of(column);
+            let declared = self.spec.dimensions.iter().find(|dimension| dimension.name == column.name);
+            let handling = declared.map_or(MultiValueHandling::default(), |dimension| dimension.multi_value);
+            let discovered = declared.is_none_or(|dimension| dimension.column_type.is_none());
+            let output = match before.remove(&column.name) {
+                Some(known) if known.column_type == column.column_type && known.source == source => known,
+                _ => Output::new(column, source, discovered, handling),
+            };
+            outputs.push(output);
+        }
+        self.outputs = outputs;
+        self.outputs_of = Some(Arc::clone(schema));
+    }
+
+    fn source_of(&mut self, column: &ColumnSpec) -> Source {
+        let metric = match column.role {
+            ColumnRole::Metric(_) => self.spec.metrics.iter().find(|metric| metric.name == column.name),
+            ColumnRole::Dimension => None,
+        };
+        let field = match (metric.map(|metric| &metric.input), column.role) {
+            (Some(MetricInput::Count), _) => return Source::One,
+            (Some(MetricInput::Expression(_)), _) => {
+                return self
+                    .metric_transforms
+                    .get(&column.name)
+                    .map_or(Source::Missing, |at| Source::Transform(*at));
+            }
+            (Some(MetricInput::Field(field)), _) => field.clone(),
+            (None, ColumnRole::Metric(_)) => return Source::Missing,
+            (None, ColumnRole::Dimension) => column.name.clone(),
+        };
+        if let Some(at) = self.transform_names.get(&field) {
+            return Source::Transform(*at);
+        }
+        if field == TIME_COLUMN {
+            return Source::Time;
+        }
+        // A column of an earlier spec, or one that discovery found in an earlier run.
+        let declared =
+            metric.is_some() || self.spec.dimensions.iter().any(|dimension| dimension.name == field);
+        let discoverable = self.spec.discovery != Discovery::Off && !self.spec.exclusions.contains(&field);
+        if !declared && !discoverable {
+            return Source::Missing;
+        }
+        Source::Slot(Names { fields: &mut self.fields, spec: &self.spec }.slot(&field))
+    }
+
+    fn batch(&mut self, rows: &[u32], writer: &mut Writer, report: &mut Reporter<'_>) -> RowBatch {
+        let Self { stage, transforms, outputs, spec, .. } = self;
+        let schema = Arc::clone(writer.schema());
+        let raw: Vec<i64> = rows.iter().map(|row| stage.times[*row as usize]).collect();
+        let mut faults = std::mem::take(&mut stage.faults);
+        let mut columns = Vec::with_capacity(outputs.len());
+        for (at, output) in outputs.iter_mut().enumerate() {
+            let view = view_of(output.source, stage, transforms);
+            let epoch = match output.source {
+                Source::Transform(transform) => transforms[transform].epoch(),
+                _ => 0,
+            };
+            let (name, column_type) = (output.name.clone(), output.column_type);
+            let column = output.column(view, rows, epoch, writer, at, |row| {
+                faults[row as usize] = true;
+                report.sample(RejectReason::UnconvertibleValue, stage.origins[row as usize], || {
+                    let (value, kind) =
+                        (show(view.value(row as usize)), format!("{column_type:?}").to_lowercase());
+                    format!("column {name:?}: cannot convert {value} to {kind}")
+                });
+            });
+            columns.push(column);
+        }
+        stage.faults = faults;
+        let timed =
+            |column: &ColumnSpec| matches!(column.role, ColumnRole::Metric(Rollup::First | Rollup::Last));
+        let raw_time = schema.columns.iter().any(timed).then(|| raw.clone());
+        RowBatch { time: floor(raw, spec.query_granularity), raw_time, columns }
+    }
+}
+
+impl Stage {
+    fn clear(&mut self, slots: usize) {
+        self.slots.resize_with(slots, Staged::default);
+        self.slots.iter_mut().for_each(Staged::clear);
+        self.times.clear();
+        self.origins.clear();
+        self.faults.clear();
+    }
+
+    fn finish(&mut self) {
+        let rows = self.times.len();
+        self.slots.iter_mut().for_each(|staged| staged.pad(rows));
+        self.faults.resize(rows, false);
+    }
+}
+
+/// Which slot an input field has.
+struct Names<'a> {
+    fields: &'a mut Fields,
+    spec: &'a IngestionSpec,
+}
+
+impl Names<'_> {
+    /// A field of the flattenSpec leads inside the message, any other name to the field at its top.
+    fn slot(&mut self, name: &str) -> usize {
+        let flattened = self.spec.flatten.iter().find(|field| field.name == name);
+        match flattened {
+            Some(field) => self.fields.slot_of(&field.path),
+            None => self.fields.slot_of(&JsonPath::root(name)),
+        }
+    }
+
+    /// An input of a transform: transforms see the fields of the message, never each other.
+    fn input(&mut self, name: &str) -> Source {
+        if name == TIME_COLUMN { Source::Time } else { Source::Slot(self.slot(name)) }
+    }
+
+    /// Fields that have a place of their own already and become columns once they have a value: dimensions without a
+    /// type, and with discovery, fields of the flattenSpec and inputs of transforms.
+    fn candidates(&mut self) -> Vec<(String, usize)> {
+        let spec = self.spec;
+        let untyped = spec.dimensions.iter().filter(|d| d.column_type.is_none()).map(|d| d.name.clone());
+        let mut names: Vec<String> = untyped.collect();
+        if spec.discovery != Discovery::Off {
+            let flattened = spec.flatten.iter().map(|field| field.name.clone());
+            let known =
+                flattened.chain(if spec.discover_root { self.fields.root_slots() } else { Vec::new() });
+            for name in known {
+                let declared = spec.dimensions.iter().any(|dimension| dimension.name == name);
+                if !declared && is_discoverable(spec, &name) && !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        names.into_iter().map(|name| (name.clone(), self.slot(&name))).collect()
+    }
+}
+
+/// Names that discovery passes over without a look at their values.
+fn never_discovered(spec: &IngestionSpec) -> HashSet<String> {
+    let flattened = spec.flatten.iter().map(|field| field.name.clone());
+    spec.exclusions.iter().cloned().chain(flattened).chain([String::new(), TIME_COLUMN.to_owned()]).collect()
+}
+
+fn is_discoverable(spec: &IngestionSpec, name: &str) -> bool {
+    !name.is_empty()
+        && name != TIME_COLUMN
+        && !name.starts_with(COMPANION_PREFIX)
+        && !spec.exclusions.contains(name)
+}
+
+fn view_of<'a>(source: Source, stage: &'a Stage, transforms: &'a [Transform]) -> View<'a> {
+    match source {
+        Source::Missing | Source::One => View::Missing,
+        Source::Time => View::Time(&stage.times),
+        Source::Slot(slot) => stage.slots.get(slot).map_or(View::Missing, View::Staged),
+        Source::Transform(at) => transforms.get(at).map_or(View::Missing, Transform::view),
+    }
+}
+
+/// Times floored to the query granularity. Neighbours mostly share a bucket, so the last one is tried first.
+fn floor(mut times: Vec<i64>, granularity: Granularity) -> Vec<i64> {
+    if granularity == Granularity::None {
+        return times;
+    }
+    let mut bucket = Interval::new(0, 0);
+    for ms in &mut times {
+        if !bucket.contains(*ms) {
+            bucket = granularity.bucket(*ms);
+        }
+        *ms = bucket.start_ms;
+    }
+    times
+}
+
+/// A value as a message shows it.
+fn show(value: value::Value<'_>) -> String {
+    let mut buffer = String::new();
+    match (value, convert::text(value, &mut buffer)) {
+        (_, None) => "null".to_owned(),
+        (value::Value::Text(_), Some(text)) => shorten(&format!("{text:?}"), 100),
+        (_, Some(text)) => shorten(text, 100),
+    }
+}
+
+fn shorten(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max {
+        return text.to_owned();
+    }
+    let end = (0..=bytes_max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}…", &text[..end])
+}
+
+/// Collects what is to be said about the messages of one call.
+struct Reporter<'m> {
+    limits: Limits,
+    decoded: Decoded,
+    messages: Vec<Message<'m>>,
+}
+
+impl Reporter<'_> {
+    /// Refuses a row of the message at hand.
+    fn reject(&mut self, reason: RejectReason, detail: impl FnOnce() -> String) {
+        self.decoded.counts.add(reason);
+        let at = self.messages.len() as u32 - 1;
+        self.sample(reason, at, detail);
+    }
+
+    /// Keeps a sample, if there is room.
+    fn sample(&mut self, reason: RejectReason, origin: u32, detail: impl FnOnce() -> String) {
+        if self.decoded.rejected.len() >= self.limits.samples_max {
+            return;
+        }
+        let Some(message) = self.messages.get(origin as usize) else { return };
+        let bytes = message.payload.unwrap_or_default();
+        let shown = &bytes[..bytes.len().min(self.limits.sample_bytes_max + 4)];
+        self.decoded.rejected.push(Rejected {
+            reason,
+            detail: detail(),
+            input: shorten(&String::from_utf8_lossy(shown), self.limits.sample_bytes_max),
+            partition: message.partition,
+            offset: message.offset,
+        });
+    }
+}
