@@ -1,1 +1,42 @@
-//! Druid's HTTP API: routes, formats, authentication, the console's page.
+//! Druid's HTTP API, and a page to look at.
+//!
+//! ```text
+//!  request ─► layers ─► routes ─┬─► sql ─────► Engine ─► formats ─► bytes, as they are computed
+//!                               ├─► supervisors ─► SupervisorManager
+//!                               ├─► coordinator, datasources ─► Store
+//!                               └─► page
+//! ```
+//!
+//! The reference is what Apache Druid 33 says on the wire: paths, statuses, bodies, the bytes of results. Stock
+//! Druid clients work against it unchanged.
+//!
+//! * [`formats`]: results as Druid writes them, from columns.
+//! * `sql`: statements. `routes`: every path. `views`: the store in Druid's JSON.
+//! * `refusal`: errors in Druid's shapes. `auth`: users. `layers`: what happens to every request.
+//! * `server`: connections and shutdown.
+//!
+//! The crate knows how things are said, not how they are computed. To follow a query, start at `sql::post`.
+
+#![deny(unsafe_code)]
+
+mod auth;
+mod body;
+mod error;
+pub mod formats;
+mod layers;
+mod refusal;
+mod routes;
+mod server;
+mod sql;
+mod state;
+mod views;
+
+pub use auth::{AuthOptions, User, hash_password};
+pub use error::ApiError;
+pub use server::serve;
+pub use state::{ApiOptions, AppState, Parts};
+
+/// The whole API as one service. [`serve`] puts it behind a listener.
+pub fn router(state: AppState) -> axum::Router {
+    layers::around(routes::all(), &state).with_state(state)
+}

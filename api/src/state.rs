@@ -1,0 +1,88 @@
+//! What every route shares: the engine, the supervisors, the store, and who may use them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use ovate_ingest::SupervisorManager;
+use ovate_query::{Engine, SystemTables};
+use ovate_storage::Store;
+
+use crate::auth::{AuthOptions, Authenticator};
+use crate::error::ApiError;
+
+/// How the API is served.
+#[derive(Debug, Clone)]
+pub struct ApiOptions {
+    /// Who may use it.
+    pub auth: AuthOptions,
+    /// The address that clients reach this server at, `host:port`: what leader and server lists name.
+    pub advertised: String,
+    /// Connections that may be open at once; further ones wait.
+    pub connections_max: usize,
+    /// A connection that has not sent a request's headers for so long is closed.
+    pub header_timeout: Duration,
+    /// At shutdown, requests that are being answered get this long.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ApiOptions {
+    fn default() -> Self {
+        Self {
+            auth: AuthOptions::default(),
+            advertised: "127.0.0.1:8888".to_owned(),
+            connections_max: 1024,
+            header_timeout: Duration::from_mins(1),
+            drain_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The parts that the API shows. All of them belong to the caller.
+#[derive(Clone)]
+pub struct Parts {
+    /// Answers statements.
+    pub engine: Arc<Engine>,
+    /// Reads streams.
+    pub supervisors: Arc<SupervisorManager>,
+    /// Holds rows.
+    pub store: Arc<Store>,
+    /// Servers, as `sys` shows them.
+    pub system: Arc<dyn SystemTables>,
+    /// The recorder behind `/metrics`; `None`: there is no such page.
+    pub metrics: Option<PrometheusHandle>,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("system", &self.system).finish_non_exhaustive()
+    }
+}
+
+/// The state of the API. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) supervisors: Arc<SupervisorManager>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) system: Arc<dyn SystemTables>,
+    pub(crate) metrics: Option<PrometheusHandle>,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) options: Arc<ApiOptions>,
+}
+
+impl AppState {
+    /// Puts the parts together. Checks the users.
+    pub fn new(parts: Parts, options: ApiOptions) -> Result<Self, ApiError> {
+        let Parts { engine, supervisors, store, system, metrics } = parts;
+        let authenticator = Arc::new(Authenticator::new(&options.auth)?);
+        Ok(Self { engine, supervisors, store, system, metrics, authenticator, options: Arc::new(options) })
+    }
+}
+
+impl fmt::Debug for AppState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppState").field("options", &self.options).finish_non_exhaustive()
+    }
+}
