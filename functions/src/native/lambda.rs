@@ -35,7 +35,10 @@ use super::types::{ElementType, Type, Typed};
 /// Lowers `name((x) -> body, array)`.
 pub(crate) fn lower_apply(call: &Call, lambda: &Lambda, schema: &Schema) -> Result<Typed, ExpressionError> {
     let name = call.name.to_ascii_lowercase();
-    let Some(operation) = Operation::of(&name) else { return Err(library::unknown(call)) };
+    let Some(operation) = Operation::of(&name) else {
+        let defined = library::is_defined(&name);
+        return Err(if defined { call.error("takes no lambda") } else { library::unknown(call) });
+    };
     let ([parameter], [array]) = (lambda.arguments.as_slice(), call.arguments.as_slice()) else {
         return Err(call.error("takes a lambda of one argument and one array"));
     };

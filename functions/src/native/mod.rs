@@ -33,7 +33,7 @@ mod error;
 pub mod filter;
 mod kernel;
 mod lambda;
-mod library;
+pub(crate) mod library;
 mod lower;
 mod parse;
 #[cfg(test)]

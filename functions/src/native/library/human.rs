@@ -23,7 +23,8 @@ fn lower(call: &Call, format: fn(i64, usize) -> String) -> Result<Typed, Express
     Ok(call.function(vec![call.long(0)?, Typed::long(precision).expr], Type::Text, kernel))
 }
 
-fn binary(value: i64, precision: usize) -> String {
+/// With units of 1,024.
+pub(crate) fn binary(value: i64, precision: usize) -> String {
     const UNITS: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
     let magnitude = value.unsigned_abs();
     if magnitude < 1024 {
@@ -35,7 +36,7 @@ fn binary(value: i64, precision: usize) -> String {
 }
 
 /// Digits beyond the third decimal are cut before rounding, as Druid does.
-fn decimal(value: i64, precision: usize, suffix: &str) -> String {
+pub(crate) fn decimal(value: i64, precision: usize, suffix: &str) -> String {
     const UNITS: [&str; 6] = ["K", "M", "G", "T", "P", "E"];
     if value.unsigned_abs() < 1000 {
         return format!("{value} {suffix}").trim_end().to_owned();

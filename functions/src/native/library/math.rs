@@ -151,7 +151,7 @@ fn round(call: &Call) -> Lowered {
 }
 
 /// To a multiple of ten to the power of `-places`.
-pub(super) fn round_long(value: i64, places: i64) -> i64 {
+pub(crate) fn round_long(value: i64, places: i64) -> i64 {
     if places >= 0 {
         return value;
     }

@@ -10,14 +10,14 @@ mod arrays;
 mod bits;
 mod call;
 mod conditional;
-mod human;
-mod math;
-mod network;
-mod regexp;
-mod text;
-mod text_format;
+pub(crate) mod human;
+pub(crate) mod math;
+pub(crate) mod network;
+pub(crate) mod regexp;
+pub(crate) mod text;
+pub(crate) mod text_format;
 mod time;
-mod utf16;
+pub(crate) mod utf16;
 
 use super::error::{ExpressionError, nearest};
 use super::types::{Type, Typed};
@@ -144,6 +144,11 @@ fn counted(definition: &Definition) -> String {
         _ if min == max => format!("{min} argument{}", plural(min)),
         _ => format!("{min} to {max} arguments"),
     }
+}
+
+/// Whether there is a function of this name, lambdas aside.
+pub(crate) fn is_defined(name: &str) -> bool {
+    TABLES.into_iter().flatten().any(|definition| definition.name.eq_ignore_ascii_case(name))
 }
 
 /// Why `call` has no definition.

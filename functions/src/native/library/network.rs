@@ -38,15 +38,15 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     }),
 ];
 
-fn of_text(text: &str) -> Option<Ipv4Addr> {
+pub(crate) fn of_text(text: &str) -> Option<Ipv4Addr> {
     text.parse().ok()
 }
 
-fn of_long(value: i64) -> Option<Ipv4Addr> {
+pub(crate) fn of_long(value: i64) -> Option<Ipv4Addr> {
     u32::try_from(value).ok().map(Ipv4Addr::from_bits)
 }
 
-fn to_long(address: Ipv4Addr) -> i64 {
+pub(crate) fn to_long(address: Ipv4Addr) -> i64 {
     i64::from(address.to_bits())
 }
 
@@ -72,7 +72,7 @@ fn is_inside(call: &Call) -> Lowered {
 }
 
 /// `a.b.c.d/n`, or one address, as base and mask.
-fn network_of(text: &str) -> Option<(u32, u32)> {
+pub(crate) fn network_of(text: &str) -> Option<(u32, u32)> {
     let (address, bits) = text.split_once('/').unwrap_or((text, "32"));
     let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32)?;
     let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);

@@ -200,13 +200,13 @@ fn replace(call: &Call) -> Lowered {
 
 /// A part of a replacement.
 #[derive(Debug, PartialEq)]
-enum Piece {
+pub(crate) enum Piece {
     Literal(String),
     Group(usize),
 }
 
 /// Java's replacement syntax: `$1`, `${name}`, and a backslash before what is meant literally.
-fn pieces(replacement: &str, regex: &Regex) -> Result<Vec<Piece>, String> {
+pub(crate) fn pieces(replacement: &str, regex: &Regex) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut rest = replacement;

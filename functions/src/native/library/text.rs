@@ -8,7 +8,7 @@ use crate::native::types::{Type, Typed};
 type Lowered = Result<Typed, ExpressionError>;
 
 /// The longest text that `repeat`, `lpad` and `rpad` make, in bytes or code units.
-const MADE_MAX: usize = 1 << 20;
+pub(crate) const MADE_MAX: usize = 1 << 20;
 
 pub(super) const FUNCTIONS: &[Definition] = &[
     function("concat", 0, usize::MAX, concat),
@@ -92,33 +92,33 @@ fn trim(call: &Call, ends: Ends) -> Lowered {
         return Ok(call.function(
             vec![text],
             Type::Text,
-            map1::<Text, Text>(move |s| Some(ends.cut(s, " "))),
+            map1::<Text, Text>(move |s| Some(ends.cut(s, " ").to_owned())),
         ));
     }
     if call.argument(1)?.ty == Type::Null {
         return Ok(Typed::new(text, Type::Text));
     }
-    let kernel = map2::<Text, Text, Text>(move |s, set| Some(ends.cut(s, set)));
+    let kernel = map2::<Text, Text, Text>(move |s, set| Some(ends.cut(s, set).to_owned()));
     Ok(call.function(vec![text, call.text(1)?], Type::Text, kernel))
 }
 
 /// Where `trim` cuts.
 #[derive(Clone, Copy)]
-struct Ends {
+pub(crate) struct Ends {
     start: bool,
     end: bool,
 }
 
 impl Ends {
-    const BOTH: Self = Self { start: true, end: true };
-    const START: Self = Self { start: true, end: false };
-    const END: Self = Self { start: false, end: true };
+    pub(crate) const BOTH: Self = Self { start: true, end: true };
+    pub(crate) const START: Self = Self { start: true, end: false };
+    pub(crate) const END: Self = Self { start: false, end: true };
 
-    fn cut(self, text: &str, set: &str) -> String {
+    pub(crate) fn cut<'a>(self, text: &'a str, set: &str) -> &'a str {
         let inside = |c: char| set.contains(c);
         let text = if self.start { text.trim_start_matches(inside) } else { text };
         let text = if self.end { text.trim_end_matches(inside) } else { text };
-        text.to_owned()
+        text
     }
 }
 

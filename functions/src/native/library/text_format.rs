@@ -15,7 +15,7 @@ use crate::native::types::{Type, Typed};
 
 /// One argument of one row.
 #[derive(Debug, Clone, PartialEq)]
-enum Value {
+pub(crate) enum Value {
     Null,
     Text(String),
     Long(i64),
@@ -23,7 +23,7 @@ enum Value {
 }
 
 impl Value {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
             Self::Text(text) => text.clone(),
@@ -102,7 +102,7 @@ struct Specifier {
 const WIDTH_MAX: usize = 4096;
 
 /// The formatted text, or `None` for a pattern or an argument that Java would refuse.
-fn format(pattern: &str, arguments: &[Value]) -> Option<String> {
+pub(crate) fn format(pattern: &str, arguments: &[Value]) -> Option<String> {
     let mut out = String::new();
     let mut rest = pattern;
     let mut next = 0;

@@ -4,12 +4,12 @@
 //! half a character that no encoder can write.
 
 /// The length of `text`.
-pub(super) fn length(text: &str) -> usize {
+pub(crate) fn length(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.encode_utf16().count() }
 }
 
 /// The part from `start` to `end`, both clamped to the text.
-pub(super) fn slice(text: &str, start: usize, end: usize) -> String {
+pub(crate) fn slice(text: &str, start: usize, end: usize) -> String {
     if text.is_ascii() {
         let end = end.min(text.len());
         return text.get(start.min(end)..end).unwrap_or_default().to_owned();
@@ -19,7 +19,7 @@ pub(super) fn slice(text: &str, start: usize, end: usize) -> String {
 }
 
 /// Where `needle` first stands at or after `from`.
-pub(super) fn find(text: &str, needle: &str, from: usize) -> Option<usize> {
+pub(crate) fn find(text: &str, needle: &str, from: usize) -> Option<usize> {
     let start = if text.is_ascii() { from.min(text.len()) } else { byte_of(text, from) };
     let at = start + text.get(start..)?.find(needle)?;
     Some(length(&text[..at]))
