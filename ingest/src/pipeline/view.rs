@@ -5,10 +5,11 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, Float64Builder, Int64Builder, ListBuilder, StringViewBuilder, new_null_array,
 };
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 
 use super::convert::text;
-use super::value::{Row, Staged, Value};
+use super::value::{Cell, Row, Staged, Value};
 
 /// A column of all rows that were read.
 #[derive(Debug, Clone, Copy)]
@@ -181,37 +182,37 @@ fn double(value: Value<'_>) -> Option<f64> {
 
 /// Hands out the results of an expression, row by row. Arrays that are of no known type are NULL.
 pub(crate) fn each_result(array: &ArrayRef, mut result: impl FnMut(usize, Value<'_>)) {
-    let array = match array.data_type() {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Boolean => {
-            let to =
-                if *array.data_type() == DataType::Boolean { DataType::Int64 } else { DataType::Utf8View };
-            arrow::compute::cast(array, &to).unwrap_or_else(|_| new_null_array(&to, array.len()))
+    let DataType::List(_) = array.data_type() else { return each_scalar(array, result) };
+    let lists = array.as_list::<i32>();
+    let mut row = Row::default();
+    let mut items = Vec::new();
+    for at in 0..lists.len() {
+        if lists.is_null(at) {
+            result(at, Value::Null);
+            continue;
         }
-        _ => Arc::clone(array),
-    };
-    if let DataType::List(_) = array.data_type() {
-        let lists = array.as_list::<i32>();
-        let mut row = Row::default();
-        for at in 0..lists.len() {
-            if lists.is_null(at) {
-                result(at, Value::Null);
-                continue;
-            }
-            row.clear(1);
-            let mut items = Vec::new();
-            each_result(&lists.value(at), |_, value| {
-                items.push(match value {
-                    Value::Long(value) => super::value::Cell::long(value),
-                    Value::Double(value) => super::value::Cell::double(value),
-                    Value::Text(text) => row.copied(text),
-                    _ => super::value::Cell::NULL,
-                });
+        row.clear(1);
+        items.clear();
+        each_scalar(&lists.value(at), |_, value| {
+            items.push(match value {
+                Value::Long(value) => Cell::long(value),
+                Value::Double(value) => Cell::double(value),
+                Value::Text(text) => row.copied(text),
+                _ => Cell::NULL,
             });
-            row.cells[0] = row.list(&items);
-            result(at, row.value(0, ""));
-        }
-        return;
+        });
+        row.cells[0] = row.list(&items);
+        result(at, row.value(0, ""));
     }
+}
+
+fn each_scalar(array: &ArrayRef, mut result: impl FnMut(usize, Value<'_>)) {
+    let canonical = match array.data_type() {
+        DataType::Boolean => DataType::Int64,
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        other => other.clone(),
+    };
+    let array = cast(array, &canonical).unwrap_or_else(|_| new_null_array(&canonical, array.len()));
     let (texts, longs, doubles) = (
         array.as_string_view_opt(),
         array.as_primitive_opt::<Int64Type>(),
