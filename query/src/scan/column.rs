@@ -219,7 +219,7 @@ fn decode_plain(array: &ArrayRef, rows: &Rows, data_type: &DataType) -> Result<A
     {
         let stretch = to_sql(&array.slice(span.start, span.len()), data_type)?;
         let picked: UInt32Array =
-            rows.clone().into_positions().into_iter().map(|row| row - span.start as u32).collect();
+            rows.clone().into_positions().iter().map(|row| row - span.start as u32).collect();
         return take(&stretch, &picked, None);
     }
     to_sql(&rows.read(array)?, data_type)
@@ -351,7 +351,7 @@ mod tests {
             Arc::new((0..100).map(|i| Some(format!("number {i} of many"))).collect::<StringArray>());
         for positions in [vec![3u32, 5, 6], vec![0, 99]] {
             let decoded =
-                decode_plain(&text, &Rows::Positions(positions.clone()), &DataType::Utf8View).unwrap();
+                decode_plain(&text, &Rows::positions(positions.clone()), &DataType::Utf8View).unwrap();
             let expected: Vec<_> = positions.iter().map(|i| format!("number {i} of many")).collect();
             assert_eq!(texts(&decoded), expected.iter().map(|v| Some(v.as_str())).collect::<Vec<_>>());
         }

@@ -206,7 +206,9 @@ impl ExecutionPlan for SegmentScanExec {
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
         let mut predicates = self.plan.dynamic.clone();
-        self.plan.filters.conjuncts.iter().for_each(|node| collect_predicates(node, &mut predicates));
+        for node in &self.plan.filters.conjuncts {
+            collect_predicates(node, &mut predicates);
+        }
         apply_expression_roots(&predicates, f)
     }
 
@@ -336,7 +338,9 @@ fn is_dynamic(filter: &Arc<dyn PhysicalExpr>) -> bool {
 fn collect_predicates(node: &Node, predicates: &mut Vec<Arc<dyn PhysicalExpr>>) {
     match node {
         Node::All(nodes) | Node::Any(nodes) => {
-            nodes.iter().for_each(|node| collect_predicates(node, predicates))
+            for node in nodes {
+                collect_predicates(node, predicates);
+            }
         }
         Node::Time(_) => {}
         Node::Leaf(leaf) => predicates.push(Arc::clone(leaf.predicate())),

@@ -185,7 +185,7 @@ impl Leaf {
 impl Lookup {
     /// The same with NOT before it. A list that is empty because of a NULL in it has no opposite.
     fn negated(self) -> Option<Self> {
-        (!self.values.is_empty()).then(|| Self { values: self.values, others: !self.others })
+        if self.values.is_empty() { None } else { Some(Self { values: self.values, others: !self.others }) }
     }
 }
 

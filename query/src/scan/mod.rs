@@ -36,4 +36,4 @@ mod tests;
 pub use dictionaries::Dictionaries;
 pub use exec::{ScanSummary, SegmentScanExec};
 pub use select::PostingsUse;
-pub use table::{ScanOptions, SegmentTable, sql_schema, sql_type};
+pub use table::{MULTI_VALUE, ScanOptions, SegmentTable, sql_schema, sql_type};

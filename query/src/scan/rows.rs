@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
-use arrow::buffer::BooleanBuffer;
+use arrow::buffer::{BooleanBuffer, ScalarBuffer};
 use arrow::compute::take;
 use arrow::error::ArrowError;
 use roaring::RoaringBitmap;
@@ -14,7 +14,7 @@ use roaring::RoaringBitmap;
 /// Below one row in this many, positions are cheaper than a mask.
 const SPARSE: usize = 8;
 
-/// Rows of one part, by position, ascending.
+/// Rows of one part, by position, ascending; only positions handed out by a backward scan descend.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Rows {
     /// All of a stretch.
@@ -29,13 +29,18 @@ pub(crate) enum Rows {
         count: usize,
     },
     /// These.
-    Positions(Vec<u32>),
+    Positions(ScalarBuffer<u32>),
 }
 
 impl Rows {
     /// No row.
     pub(crate) const fn none() -> Self {
         Self::Range(0..0)
+    }
+
+    /// The rows at `positions`.
+    pub(crate) fn positions(positions: Vec<u32>) -> Self {
+        Self::Positions(positions.into())
     }
 
     /// The rows of the stretch from `start` on whose bit is set, in the form that fits their density.
@@ -46,7 +51,7 @@ impl Rows {
         } else if count == mask.len() {
             Self::Range(start..start + count)
         } else if count * SPARSE < mask.len() {
-            Self::Positions(mask.set_indices().map(|i| (start + i) as u32).collect())
+            Self::positions(mask.set_indices().map(|i| (start + i) as u32).collect())
         } else {
             Self::Mask { start, mask, count }
         }
@@ -55,7 +60,7 @@ impl Rows {
     /// The rows of `bitmap` within `range`.
     pub(crate) fn of_bitmap(bitmap: &RoaringBitmap, range: Range<usize>) -> Self {
         let positions: Vec<u32> = bitmap.range(range.start as u32..range.end as u32).collect();
-        if positions.len() == range.len() { Self::Range(range) } else { Self::Positions(positions) }
+        if positions.len() == range.len() { Self::Range(range) } else { Self::positions(positions) }
     }
 
     /// The number of rows.
@@ -78,7 +83,7 @@ impl Rows {
             Self::Range(range) => range.clone(),
             Self::Mask { start, mask, .. } => *start..*start + mask.len(),
             Self::Positions(positions) => match (positions.first(), positions.last()) {
-                (Some(&first), Some(&last)) => first as usize..last as usize + 1,
+                (Some(&first), Some(&last)) => first.min(last) as usize..first.max(last) as usize + 1,
                 _ => 0..0,
             },
         }
@@ -89,20 +94,28 @@ impl Rows {
         match self {
             Self::Range(range) => positions.extend(range.start as u32..range.end as u32),
             Self::Mask { start, mask, .. } => {
-                positions.extend(mask.set_indices().map(|i| (*start + i) as u32))
+                positions.extend(mask.set_indices().map(|i| (*start + i) as u32));
             }
             Self::Positions(own) => positions.extend_from_slice(own),
         }
     }
 
     /// The positions.
-    pub(crate) fn into_positions(self) -> Vec<u32> {
+    pub(crate) fn into_positions(self) -> ScalarBuffer<u32> {
         if let Self::Positions(positions) = self {
             return positions;
         }
         let mut positions = Vec::with_capacity(self.len());
         self.append_to(&mut positions);
-        positions
+        positions.into()
+    }
+
+    /// `count` of the rows, from the one at `start` in their order.
+    pub(crate) fn slice(&self, start: usize, count: usize) -> Self {
+        match self {
+            Self::Range(range) => Self::Range(range.start + start..range.start + start + count),
+            _ => Self::Positions(self.clone().into_positions().slice(start, count)),
+        }
     }
 
     /// Keeps the rows for which `test` says yes, by position.
@@ -116,9 +129,8 @@ impl Rows {
                 let passed = BooleanBuffer::collect_bool(mask.len(), |i| test(start + i));
                 Self::of_mask(start, &mask & &passed)
             }
-            Self::Positions(mut positions) => {
-                positions.retain(|&row| test(row as usize));
-                Self::Positions(positions)
+            Self::Positions(positions) => {
+                Self::positions(positions.iter().copied().filter(|&row| test(row as usize)).collect())
             }
         }
     }
@@ -133,7 +145,7 @@ impl Rows {
             Self::Range(range) => Self::of_mask(range.start, passed),
             Self::Mask { start, mask, .. } => Self::of_mask(start, &mask & &passed),
             Self::Positions(positions) => {
-                Self::Positions(passed.set_indices().filter_map(|i| positions.get(i).copied()).collect())
+                Self::positions(passed.set_indices().filter_map(|i| positions.get(i).copied()).collect())
             }
         }
     }
@@ -163,10 +175,14 @@ impl Rows {
         match self {
             Self::Range(range) => bits[range.start - span.start..range.end - span.start].fill(true),
             Self::Mask { start, mask, .. } => {
-                mask.set_indices().for_each(|i| bits[start + i - span.start] = true)
+                for i in mask.set_indices() {
+                    bits[start + i - span.start] = true;
+                }
             }
             Self::Positions(positions) => {
-                positions.iter().for_each(|&row| bits[row as usize - span.start] = true)
+                for &row in positions {
+                    bits[row as usize - span.start] = true;
+                }
             }
         }
         BooleanBuffer::from(bits)
@@ -176,8 +192,9 @@ impl Rows {
     pub(crate) fn read(&self, array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
         match self {
             Self::Range(range) => Ok(array.slice(range.start, range.len())),
-            Self::Positions(positions) => take(array, &UInt32Array::from(positions.clone()), None),
-            Self::Mask { .. } => take(array, &UInt32Array::from(self.clone().into_positions()), None),
+            Self::Mask { .. } | Self::Positions(_) => {
+                take(array, &UInt32Array::new(self.clone().into_positions(), None), None)
+            }
         }
     }
 }
@@ -212,18 +229,18 @@ mod tests {
         ) {
             let (x, y) = (rows_of(start, &a), rows_of(start, &b));
             prop_assert_eq!(x.len(), model(start, &a).len());
-            prop_assert_eq!(x.clone().into_positions(), model(start, &a));
+            prop_assert_eq!(x.clone().into_positions().to_vec(), model(start, &a));
             let span = start..start + a.len();
             let either: Vec<bool> = a.iter().zip(&b).map(|(x, y)| x | y).collect();
-            prop_assert_eq!(x.union(&y, &span).into_positions(), model(start, &either));
+            prop_assert_eq!(x.union(&y, &span).into_positions().to_vec(), model(start, &either));
 
             let verdict = |i: usize| (!nulls[i]).then_some(verdicts[i]);
             let expected: Vec<bool> = (0..a.len()).map(|i| a[i] && verdict(i) == Some(wanted)).collect();
             let read = x.dense().into_positions();
             let answers: BooleanArray = read.iter().map(|&row| verdict(row as usize - start)).collect();
-            prop_assert_eq!(x.clone().keep(&answers, wanted).into_positions(), model(start, &expected));
+            prop_assert_eq!(x.clone().keep(&answers, wanted).into_positions().to_vec(), model(start, &expected));
             let filtered = x.filter(|row| verdict(row - start) == Some(wanted));
-            prop_assert_eq!(filtered.into_positions(), model(start, &expected));
+            prop_assert_eq!(filtered.into_positions().to_vec(), model(start, &expected));
         }
     }
 }

@@ -324,12 +324,14 @@ impl Check {
     fn rules_out(&self, columns: &PartColumns, block: usize) -> Result<bool> {
         Ok(match self {
             Self::Coded { index, table, .. } => columns.block(*index, block)?.is_some_and(|stats| {
-                let codes = match (&stats.min, &stats.max) {
+                let values = match (&stats.min, &stats.max) {
                     (Scalar::Code(low), Scalar::Code(high)) => table.selects_any(*low, *high),
-                    (Scalar::Null, Scalar::Null) => false,
+                    // NaN is in no bound.
+                    (Scalar::Null, Scalar::Null) => stats.has_nan,
                     _ => true,
                 };
-                !codes && !(table.null_selected && stats.nulls > 0)
+                let nulls = table.null_selected && stats.nulls > 0;
+                !(values || nulls)
             }),
             Self::Values(leaf) => block_of(leaf, columns, block)?.is_some_and(|block| block.fails(leaf)),
             Self::All(checks) => any(checks, |check| check.rules_out(columns, block))?,
@@ -460,9 +462,8 @@ impl NumericBlock {
     /// Whether the leaf selects none of the block's rows.
     fn fails(&self, leaf: &Leaf) -> bool {
         leaf.bounds.as_ref().is_some_and(|bounds| {
-            !bounds.can_hold.overlaps(self.low, self.high)
-                && !(self.has_nulls && bounds.null_can_hold)
-                && !self.has_nan
+            let nulls = self.has_nulls && bounds.null_can_hold;
+            !(bounds.can_hold.overlaps(self.low, self.high) || nulls || self.has_nan)
         })
     }
 

@@ -297,7 +297,7 @@ impl Found {
             }
         }
         positions.truncate(fetch);
-        Rows::Positions(positions)
+        Rows::positions(positions)
     }
 }
 
@@ -369,23 +369,14 @@ impl Reader {
 
     fn cut(&mut self, selected: Selected) {
         let Selected { columns, rows } = selected;
-        if rows.len() <= self.batch_rows {
-            self.pending.push_back(Selected { columns, rows });
-            return;
+        let batch_rows = self.batch_rows;
+        // Positions are found once here, not once per column.
+        let rows = if let Rows::Mask { .. } = rows { Rows::Positions(rows.into_positions()) } else { rows };
+        for start in (0..rows.len()).step_by(batch_rows) {
+            let count = batch_rows.min(rows.len() - start);
+            let rows = rows.slice(start, count);
+            self.pending.push_back(Selected { columns: Arc::clone(&columns), rows });
         }
-        let pieces: Vec<Rows> = match rows {
-            Rows::Range(range) => range
-                .clone()
-                .step_by(self.batch_rows)
-                .map(|start| Rows::Range(start..range.end.min(start + self.batch_rows)))
-                .collect(),
-            other => other
-                .into_positions()
-                .chunks(self.batch_rows)
-                .map(|chunk| Rows::Positions(chunk.to_vec()))
-                .collect(),
-        };
-        self.pending.extend(pieces.into_iter().map(|rows| Selected { columns: Arc::clone(&columns), rows }));
     }
 
     fn decode(&self, selected: &Selected) -> Result<RecordBatch> {

@@ -18,6 +18,9 @@ use super::filter::Filters;
 use super::layout::{Layout, Shape};
 use super::select::PostingsUse;
 
+/// Marks the field of a dimension with several values a row, which is not an array to Druid's clients.
+pub const MULTI_VALUE: &str = "ovate.multi_value";
+
 /// How scans are run.
 #[derive(Debug, Clone, Default)]
 pub struct ScanOptions {
@@ -51,7 +54,13 @@ impl SegmentTable {
 /// The Arrow schema under which SQL sees a snapshot.
 pub fn sql_schema(schema: &SnapshotSchema) -> SchemaRef {
     let time = Field::new(TIME_COLUMN, DataType::Timestamp(TimeUnit::Millisecond, None), false);
-    let columns = schema.columns.iter().map(|spec| Field::new(&spec.name, sql_type(spec), true));
+    let columns = schema.columns.iter().map(|spec| {
+        let field = Field::new(&spec.name, sql_type(spec), true);
+        if !matches!(field.data_type(), DataType::List(_)) {
+            return field;
+        }
+        field.with_metadata([(MULTI_VALUE.to_owned(), "true".to_owned())].into())
+    });
     Arc::new(Schema::new(std::iter::once(time).chain(columns).collect::<Vec<_>>()))
 }
 

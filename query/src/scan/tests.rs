@@ -495,7 +495,7 @@ fn a_limit_stops_the_scan() {
 #[test]
 fn ordering_by_time_needs_no_sort_where_parts_do_not_overlap() {
     let mut fixture = Fixture::new();
-    fixture.append(Dice(5).rows(3_000));
+    fixture.append(Dice(5).rows(9_000));
     fixture.publish();
     let (session, expected) = fixture.sessions(PostingsUse::Auto, 1);
     for order in ["", "DESC", "DESC NULLS LAST", "NULLS FIRST"] {
@@ -503,7 +503,24 @@ fn ordering_by_time_needs_no_sort_where_parts_do_not_overlap() {
             let sql = format!("SELECT __time FROM events WHERE {filter} ORDER BY __time {order} LIMIT 250");
             assert!(!session.explain(&sql).contains("SortExec"), "{}", session.explain(&sql));
             assert_eq!(session.rows(&sql), expected.rows(&sql), "{sql}");
+            let sql = format!("SELECT * FROM events WHERE {filter} ORDER BY __time {order}");
+            assert!(!session.explain(&sql).contains("SortExec"), "{}", session.explain(&sql));
+            assert_eq!(session.sorted(&sql), expected.sorted(&sql), "{sql}");
         }
+    }
+}
+
+#[test]
+fn ordered_partitions_are_merged_not_sorted() {
+    let mut fixture = Fixture::new();
+    fixture.append(Dice(6).rows(140_000));
+    fixture.publish();
+    let (session, expected) = fixture.sessions(PostingsUse::Auto, 2);
+    for order in ["", "DESC"] {
+        let sql = format!("SELECT __time FROM events WHERE level = 1 ORDER BY __time {order} LIMIT 50");
+        let plan = session.explain(&sql);
+        assert!(!plan.contains("SortExec") && plan.contains("SortPreservingMergeExec"), "{plan}");
+        assert_eq!(session.rows(&sql), expected.rows(&sql), "{sql}");
     }
 }
 
