@@ -101,7 +101,7 @@ pub fn double_text(value: f64) -> String {
     if magnitude == 0.0 || (1e-3..1e7).contains(&magnitude) {
         return format!("{value:?}");
     }
-    scientific(&format!("{value:e}"))
+    scientific(&format!("{value:e}"), || format!("{value:.1e}"))
 }
 
 /// A 32-bit float as Java prints it.
@@ -113,14 +113,13 @@ pub fn float_text(value: f32) -> String {
     if magnitude == 0.0 || (1e-3..1e7).contains(&magnitude) {
         return format!("{value:?}");
     }
-    scientific(&format!("{value:e}"))
+    scientific(&format!("{value:e}"), || format!("{value:.1e}"))
 }
 
-/// `1e10` as `1.0E10`.
-fn scientific(text: &str) -> String {
-    let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
-    let point = if digits.contains('.') { "" } else { ".0" };
-    format!("{digits}{point}E{exponent}")
+/// `1.5e-5` as `1.5E-5`. Java writes at least two digits and chooses the nearest two: `4.9E-324`, not `5.0E-324`.
+fn scientific(shortest: &str, two_digits: impl Fn() -> String) -> String {
+    let text = if shortest.contains('.') { shortest.to_owned() } else { two_digits() };
+    text.replace('e', "E")
 }
 
 /// `value` as `to`; `None` when one is an array and the other is not the same.

@@ -13,10 +13,10 @@ use std::sync::Arc;
 
 use arrow::array::{
     AnyDictionaryArray, Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringViewArray,
-    new_null_array,
+    UInt64Array, new_null_array,
 };
 use arrow::compute::{cast, concat, take};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::execution_props::ExecutionProps;
@@ -168,15 +168,12 @@ impl CompiledExpr {
         if dictionary.keys().null_count() == 0 {
             return Ok(take(&distinct, dictionary.keys(), None)?);
         }
-        let null_at = distinct.len();
+        let null_at = distinct.len() as u64;
         let with_null = concat(&[distinct.as_ref(), self.evaluate_null()?.as_ref()])?;
-        let keys = dictionary.normalized_keys();
-        let nulls = dictionary.keys().nulls();
-        let keys = keys.into_iter().enumerate().map(|(row, key)| {
-            let key = if nulls.is_some_and(|nulls| nulls.is_null(row)) { null_at } else { key };
-            key as u64
-        });
-        Ok(take(&with_null, &keys.collect::<arrow::array::UInt64Array>(), None)?)
+        let keys = cast(dictionary.keys(), &DataType::UInt64)?;
+        let keys: UInt64Array =
+            keys.as_primitive::<UInt64Type>().iter().map(|key| Some(key.unwrap_or(null_at))).collect();
+        Ok(take(&with_null, &keys, None)?)
     }
 
     fn run(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<ArrayRef, ExpressionError> {

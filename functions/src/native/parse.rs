@@ -9,8 +9,8 @@ use super::token::{Token, tokens};
 
 /// The longest text that is read, in bytes.
 pub const LENGTH_MAX: usize = 64 * 1024;
-/// The deepest tree that is built.
-pub const DEPTH_MAX: usize = 200;
+/// The deepest tree that is built. Everything that walks one recurses, on threads whose stacks have two megabytes.
+pub const DEPTH_MAX: usize = 100;
 
 /// Reads one expression.
 pub fn parse(text: &str) -> Result<Node, ExpressionError> {

@@ -7,7 +7,10 @@ use super::{Bound, Filter, FilterError, MatchValue, Ordering};
 use crate::native::coerce::parse_number;
 use crate::native::convert::exact_long;
 use crate::native::error::nearest;
-use crate::native::parse::{DEPTH_MAX, parse};
+use crate::native::parse::parse;
+
+/// The deepest nesting of filters. Written by people and by planners they are a few levels deep.
+const DEPTH_MAX: usize = 50;
 
 const TYPES: [&str; 17] = [
     "true",
@@ -41,7 +44,7 @@ const UNSUPPORTED: [(&str, &str); 5] = [
 /// Reads one filter and those in it.
 pub(super) fn filter(json: &Value, path: &str, depth: usize) -> Result<Filter, FilterError> {
     if depth > DEPTH_MAX {
-        return Err(FilterError::TooDeep { path: path.to_owned(), max: DEPTH_MAX });
+        return Err(FilterError::TooDeep { path: shortened(path), max: DEPTH_MAX });
     }
     let Value::Object(map) = json else { return Err(wrong(path, "must be a JSON object")) };
     let object = Object { map, path };
@@ -95,6 +98,12 @@ fn unknown(kind: &str, path: &str) -> FilterError {
     }
     let nearest = nearest(kind, TYPES.into_iter().chain(["columnComparison"]));
     FilterError::UnknownType { path: path.to_owned(), found: kind.to_owned(), nearest }
+}
+
+/// The beginning of a path that is long only because it is deep.
+fn shortened(path: &str) -> String {
+    let cut = path.char_indices().nth(60).map_or(path.len(), |(at, _)| at);
+    if cut < path.len() { format!("{}…", &path[..cut]) } else { path.to_owned() }
 }
 
 fn wrong(path: &str, problem: impl Into<String>) -> FilterError {

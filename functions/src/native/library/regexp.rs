@@ -5,8 +5,9 @@
 //! references, possessive quantifiers) is refused with the engine's own explanation. In exchange every match takes
 //! time linear in the text, so no pattern can stop a stream.
 
-use regex::{Captures, Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder};
 
+use super::text::MADE_MAX;
 use super::{Call, Definition, function};
 use crate::native::error::ExpressionError;
 use crate::native::kernel::{Text, Truth, map1};
@@ -186,16 +187,30 @@ fn replace(call: &Call) -> Lowered {
     let Some(replacement) = call.literal_text(2, "the replacement")? else { return Ok(Typed::null()) };
     let pieces = pieces(replacement, &regex).map_err(|problem| call.error(problem))?;
     let constants = format!("{:?}, {replacement:?}", regex.as_str());
-    let kernel = map1::<Text, Text>(move |s| {
-        let replaced = regex.replace_all(s, |found: &Captures<'_>| {
-            pieces.iter().fold(String::new(), |made, piece| match piece {
-                Piece::Literal(text) => made + text,
-                Piece::Group(index) => made + found.get(*index).map_or("", |m| m.as_str()),
-            })
-        });
-        Some(replaced.into_owned())
-    });
+    let kernel = map1::<Text, Text>(move |s| replace_all(s, &regex, &pieces));
     Ok(call.function_with(&constants, vec![text], Type::Text, kernel))
+}
+
+/// Replacements nest, so that texts could grow without bound: what grows beyond [`MADE_MAX`] is NULL.
+fn replace_all(text: &str, regex: &Regex, pieces: &[Piece]) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for found in regex.captures_iter(text) {
+        let whole = found.get(0)?;
+        out.push_str(&text[from..whole.start()]);
+        for piece in pieces {
+            match piece {
+                Piece::Literal(literal) => out.push_str(literal),
+                Piece::Group(index) => out.push_str(found.get(*index).map_or("", |m| m.as_str())),
+            }
+        }
+        if out.len() > MADE_MAX {
+            return None;
+        }
+        from = whole.end();
+    }
+    out.push_str(&text[from..]);
+    Some(out)
 }
 
 /// A part of a replacement.

@@ -47,11 +47,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("strpos", 2, 3, strpos),
     function("replace", 3, 3, |call| {
         let arguments = vec![call.text(0)?, call.text(1)?, call.text(2)?];
-        Ok(call.function(
-            arguments,
-            Type::Text,
-            map3::<Text, Text, Text, Text>(|s, from, to| Some(s.replace(from, to))),
-        ))
+        Ok(call.function(arguments, Type::Text, map3::<Text, Text, Text, Text>(replace)))
     }),
     function("contains_string", 2, 2, |call| of_two_texts(call, |s, part| Some(s.contains(part)))),
     function("icontains_string", 2, 2, |call| {
@@ -146,6 +142,14 @@ fn substring(text: &str, start: i64, length: i64) -> Option<String> {
     let start = usize::try_from(start).ok()?;
     let end = usize::try_from(length).map_or(usize::MAX, |length| start.saturating_add(length));
     Some(utf16::slice(text, start, end))
+}
+
+/// Replacements nest, so that texts could grow without bound: what would be longer than [`MADE_MAX`] is NULL.
+fn replace(text: &str, from: &str, to: &str) -> Option<String> {
+    let growth = to.len().saturating_sub(from.len());
+    let found = if growth == 0 { 0 } else { text.matches(from).count() };
+    let length = text.len().saturating_add(found.saturating_mul(growth));
+    (growth == 0 || length <= MADE_MAX).then(|| text.replace(from, to))
 }
 
 /// Zero-based, -1 when there is none.
