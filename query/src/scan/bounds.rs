@@ -191,6 +191,9 @@ fn is_target(expr: &Arc<dyn PhysicalExpr>, target: Target) -> bool {
 
 /// `IN`: true for the list's values, and NULL instead of false if the list holds a NULL.
 fn in_list(list: &InListExpr, target: Target) -> Option<Bounds> {
+    if list.is_empty() {
+        return None;
+    }
     let mut all = Bounds::constant(Some(false));
     all.null_can_fail = false;
     for item in list.list() {
