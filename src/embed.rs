@@ -94,7 +94,7 @@ impl Database {
 
     /// Runs one statement of Druid SQL.
     pub fn sql(&self, statement: &str) -> Result<Answer, DatabaseError> {
-        let request = SqlRequest::new(statement);
+        let request = SqlRequest { query: statement.to_owned(), ..SqlRequest::default() };
         block_on(async {
             let result = self.engine.sql(request).await?;
             Ok(Answer { columns: result.columns, batches: result.batches.try_collect().await? })

@@ -46,7 +46,7 @@ impl SystemTables for System {
             .map(|summary| SupervisorRow {
                 supervisor_id: summary.id,
                 state: summary.state.to_owned(),
-                detailed_state: summary.detailed_state.to_string(),
+                detailed_state: summary.detailed_state.name().to_owned(),
                 healthy: summary.healthy,
                 kind: summary.supervisor_type.to_owned(),
                 source: summary.source,
