@@ -56,10 +56,14 @@ impl PartialEq for Kind {
             (Self::Double(a), Self::Double(b)) => a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()),
             (Self::Text(a), Self::Text(b)) | (Self::Identifier(a), Self::Identifier(b)) => a == b,
             (Self::Array(a), Self::Array(b)) => a == b,
-            (Self::Unary(o, a), Self::Unary(p, b)) => o == p && a == b,
-            (Self::Binary(o, a, c), Self::Binary(p, b, d)) => o == p && a == b && c == d,
-            (Self::Call(n, a), Self::Call(m, b)) => n == m && a == b,
-            (Self::Apply(n, l, a), Self::Apply(m, k, b)) => n == m && l == k && a == b,
+            (Self::Unary(one, of), Self::Unary(other, of_other)) => one == other && of == of_other,
+            (Self::Binary(one, left, right), Self::Binary(other, other_left, other_right)) => {
+                one == other && left == other_left && right == other_right
+            }
+            (Self::Call(one, of), Self::Call(other, of_other)) => one == other && of == of_other,
+            (Self::Apply(one, lambda, of), Self::Apply(other, other_lambda, of_other)) => {
+                one == other && lambda == other_lambda && of == of_other
+            }
             _ => false,
         }
     }

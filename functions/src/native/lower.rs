@@ -1,7 +1,7 @@
 //! A tree, met by a schema, becomes a DataFusion expression with a type.
 //!
 //! Columns that the schema lacks are NULL. Arithmetic is in longs if both sides are longs, in doubles otherwise;
-//! `+` of two strings joins them, and text beside a number is read as one. Long arithmetic wraps, as Java's does.
+//! `+` of two strings joins them (the other operators refuse two strings), and text beside a number is read as one. Long arithmetic wraps, as Java's does.
 //! Comparisons of two strings compare text, all others numbers. NULL on one side gives NULL; `&&` and `||` have SQL's
 //! three values.
 
@@ -79,6 +79,7 @@ fn unary(operator: UnaryOperator, operand: Typed, at: Position) -> Lowered {
             let operand = as_type(operand, Type::Long, "-", at)?;
             Ok(call("negate", "", vec![operand], Type::Long, map1::<Long, Long>(|x| Some(x.wrapping_neg()))))
         }
+        UnaryOperator::Minus if ty == Type::Text => Err(mismatch("-", ty, at)),
         UnaryOperator::Minus => {
             let operand = as_type(operand, Type::Double, "-", at)?;
             Ok(call("negate", "", vec![operand], Type::Double, map1::<Double, Double>(|x| Some(-x))))
@@ -160,6 +161,10 @@ fn arithmetic(operator: BinaryOperator, left: Typed, right: Typed, at: Position)
     let name = operator.symbol();
     if left.ty == Type::Null && right.ty == Type::Null {
         return Ok(Typed::null());
+    }
+    if left.ty == Type::Text && right.ty == Type::Text {
+        let problem = "does not take two STRINGs; cast one of them to a number".to_owned();
+        return Err(ExpressionError::Argument { name: name.to_owned(), at, problem });
     }
     // NULL takes the other side's type, so that `null + 1` is a long.
     let integral = |ty: Type| ty.is_integral() || ty == Type::Null;

@@ -17,6 +17,9 @@ fn lower(call: &Call, format: fn(i64, usize) -> String) -> Result<Typed, Express
     if !(0..=3).contains(&precision) {
         return Err(call.error(format!("takes a precision from 0 to 3, not {precision}")));
     }
+    if call.argument(0)?.ty == Type::Text {
+        return Err(call.mismatch(0, Type::Text, "a number"));
+    }
     let kernel = map2::<Long, Long, Text>(move |value, precision| {
         Some(format(value, usize::try_from(precision).ok()?))
     });

@@ -1,11 +1,13 @@
 //! Mathematics, as `java.lang.Math` defines it.
 //!
-//! Text given to a mathematical function is read as a number. Druid answers NULL there, because it sees each row's
-//! own type; here a column of a JSON stream may be text although its values are numbers.
+//! Functions of text alone are NULL, as Druid's are; text beside a number is read as one.
 //!
 //! Where Java throws for one row (a whole number divided by zero), the result is NULL: one row must not stop a stream.
 
+use datafusion::logical_expr::lit;
+
 use super::{Call, Definition, Rule, function, numeric};
+use crate::native::coerce::null_of;
 use crate::native::error::ExpressionError;
 use crate::native::kernel::{Double, Long, map1, map2};
 use crate::native::types::{Type, Typed};
@@ -67,6 +69,11 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("min", 2, 2, |call| choose2(call, i64::min, |x, y| pick(x, y, std::cmp::Ordering::Less))),
     function("round", 1, 2, round),
 ];
+
+/// What a function of text alone is.
+pub(super) fn null() -> Typed {
+    Typed::new(lit(null_of(Type::Double)), Type::Double)
+}
 
 pub(super) fn double1(call: &Call, f: fn(f64) -> f64) -> Lowered {
     Ok(call.function(vec![call.double(0)?], Type::Double, map1::<Double, Double>(move |x| Some(f(x)))))
@@ -134,6 +141,9 @@ fn safe_divide(call: &Call) -> Lowered {
 
 /// Half away from zero, on the decimal digits that the number prints with.
 fn round(call: &Call) -> Lowered {
+    if call.argument(0)?.ty == Type::Text {
+        return Ok(null());
+    }
     let places = if call.has(1) {
         match call.argument(1)?.ty {
             Type::Long | Type::Truth | Type::Null => call.long(1)?,

@@ -128,11 +128,19 @@ pub(crate) fn lower(call: &Call) -> Result<Typed, ExpressionError> {
     if count < definition.arguments_min || count > definition.arguments_max {
         return Err(call.error(format!("takes {}, not {count}", counted(definition))));
     }
+    if count > 0 && is_mathematics(definition) && call.arguments.iter().all(|a| a.ty == Type::Text) {
+        return Ok(math::null());
+    }
     match definition.rule {
         Rule::Double1(f) => math::double1(call, f),
         Rule::Double2(f) => math::double2(call, f),
         Rule::Lower(lower) => lower(call),
     }
+}
+
+/// Whether it computes on numbers and on nothing else.
+fn is_mathematics(definition: &Definition) -> bool {
+    [math::FUNCTIONS, bits::FUNCTIONS].into_iter().flatten().any(|other| other.name == definition.name)
 }
 
 fn counted(definition: &Definition) -> String {

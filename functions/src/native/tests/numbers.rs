@@ -51,17 +51,38 @@ fn text_beside_a_number_is_read_as_one() {
     check(&[
         ("num + 1", "13.5"),
         ("'3' * 2", "6.0"),
-        ("num / '5'", "2.5"),
+        ("num / 5", "2.5"),
+        (
+            "num - none",
+            "error: function '-' at character 5 does not take two STRINGs; cast one of them to a number",
+        ),
+        ("num - missing", "null"),
+        (
+            "s * s",
+            "error: function '*' at character 3 does not take two STRINGs; cast one of them to a number",
+        ),
         ("s + 1", "null"),
         ("empty + 1", "null"),
-        ("-num", "-12.5"),
+        ("-num", "error: function '-' at character 1 does not take STRING"),
         ("'true' + 1", "2.0"),
         ("'inf' + 1", "null"),
         ("' 1' + 1", "null"),
         ("num > 12", "1"),
         ("'10' > 9", "1"),
         ("s > 1", "null"),
-        ("abs('-3')", "3.0"),
+        ("max(num, 3)", "12.5"),
+    ]);
+}
+
+#[test]
+fn mathematics_of_text_alone_is_null() {
+    check(&[
+        ("abs(num)", "null"),
+        ("sqrt('4')", "null"),
+        ("max(num, '3')", "null"),
+        ("bitwiseAnd('1', '1')", "null"),
+        ("round(num, 1)", "null"),
+        ("abs(cast(num, 'DOUBLE'))", "12.5"),
     ]);
 }
 
@@ -97,7 +118,6 @@ fn null_gives_null_and_logic_has_three_values() {
         ("null == null", "null"),
         ("nolong < 3", "null"),
         ("!nolong", "null"),
-        ("-none", "null"),
         ("-null", "null"),
         ("1 && null", "null"),
         ("0 && null", "0"),
