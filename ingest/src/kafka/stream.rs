@@ -3,6 +3,7 @@
 //! Blocking calls take a timeout of their own; all of them run on the supervisor's thread, and only before reading
 //! starts or at the supervisor's period.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::metadata::{MetadataBroker, MetadataPartition};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::contact::{Contact, Sighting};
@@ -59,6 +61,8 @@ const EVENTS_MAX: usize = 64;
 pub(crate) struct Stream {
     consumer: BaseConsumer<Contact>,
     topic: String,
+    /// A broker that was there when metadata came last.
+    broker: Cell<Option<i32>>,
 }
 
 impl Stream {
@@ -66,7 +70,7 @@ impl Stream {
     pub(crate) fn open(config: &ClientConfig, topic: &str) -> Result<Self, StreamError> {
         let consumer = BaseConsumer::from_config_and_context(config, Contact::new(topic))
             .map_err(|error| kafka("cannot make a consumer", &error, None))?;
-        Ok(Self { consumer, topic: topic.to_owned() })
+        Ok(Self { consumer, topic: topic.to_owned(), broker: Cell::new(None) })
     }
 
     /// The partitions of the topic as the brokers know them now.
@@ -75,6 +79,7 @@ impl Stream {
             .consumer
             .fetch_metadata(Some(&self.topic), timeout)
             .map_err(|error| self.failed("cannot reach the brokers", &error))?;
+        self.broker.set(metadata.brokers().first().map(MetadataBroker::id));
         let missing = || StreamError::TopicMissing(self.topic.clone());
         let topic = metadata.topics().iter().find(|topic| topic.name() == self.topic).ok_or_else(missing)?;
         match topic.error().map(RDKafkaErrorCode::from) {
@@ -84,7 +89,7 @@ impl Stream {
                 return Err(self.failed("cannot look up the topic", &KafkaError::MetadataFetch(code)));
             }
         }
-        let mut partitions: Vec<i32> = topic.partitions().iter().map(|partition| partition.id()).collect();
+        let mut partitions: Vec<i32> = topic.partitions().iter().map(MetadataPartition::id).collect();
         partitions.sort_unstable();
         if partitions.is_empty() { Err(missing()) } else { Ok(partitions) }
     }
@@ -106,7 +111,8 @@ impl Stream {
     /// Which stream this is, as far as the brokers tell in time.
     pub(crate) fn identity(&self, timeout: Duration) -> StreamIdentity {
         let client = self.consumer.client();
-        let topic_id = topic_id(client, &self.topic, timeout).map(|id| (self.topic.clone(), id));
+        let topic_id = self.broker.get().and_then(|broker| topic_id(client, broker, &self.topic, timeout));
+        let topic_id = topic_id.map(|id| (self.topic.clone(), id));
         StreamIdentity {
             cluster_id: client.fetch_cluster_id(timeout),
             topic_ids: topic_id.into_iter().collect(),

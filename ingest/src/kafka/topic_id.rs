@@ -31,8 +31,11 @@ impl<T> Drop for Owned<T> {
 
 /// The id of a topic in hexadecimal digits; `None` where the brokers do not tell it in time, or are too old to have
 /// topic ids (before Kafka 2.8).
+///
+/// The question goes to `broker`, one that is known to be there: by default it would wait for the controller.
 pub(super) fn topic_id<C: ConsumerContext>(
     client: &Client<C>,
+    broker: i32,
     topic: &str,
     timeout: Duration,
 ) -> Option<String> {
@@ -54,6 +57,7 @@ pub(super) fn topic_id<C: ConsumerContext>(
             c::rd_kafka_AdminOptions_destroy,
         )?;
         c::rd_kafka_AdminOptions_set_request_timeout(options.pointer, timeout_ms, std::ptr::null_mut(), 0);
+        c::rd_kafka_AdminOptions_set_broker(options.pointer, broker, std::ptr::null_mut(), 0);
         let queue = Owned::new(c::rd_kafka_queue_new(handle), c::rd_kafka_queue_destroy)?;
         c::rd_kafka_DescribeTopics(handle, topics.pointer, options.pointer, queue.pointer);
         let event = Owned::new(c::rd_kafka_queue_poll(queue.pointer, timeout_ms), c::rd_kafka_event_destroy)?;

@@ -42,7 +42,7 @@ impl Default for IngestOptions {
             broker_map: Vec::new(),
             hot_bytes_max: 1 << 30,
             offset_policy: OffsetPolicy::Fail,
-            quiet: Duration::from_secs(60),
+            quiet: Duration::from_mins(1),
             unhealthy_after: Duration::from_secs(10),
             parse_errors_max: 100,
             location: ("127.0.0.1".to_owned(), 8888),

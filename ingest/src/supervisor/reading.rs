@@ -13,7 +13,7 @@ use super::publishing::Hot;
 use super::runner::{Leave, OBSERVE, Runner};
 use super::state::DetailedState;
 use super::stats::RowTotals;
-use crate::kafka::{BatchLimits, Stream, StreamError, Watermarks};
+use crate::kafka::{BatchLimits, Stream, StreamError, Watermarks, compare};
 use crate::pipeline::{Decoded, Message, Outcome};
 
 /// One batch: enough to make each cheap, not so much that a row waits.
@@ -225,9 +225,11 @@ impl Runner {
             // Whether brokers answer is told by the statistics.
             Err(_) => return Ok(()),
         };
-        if self.positions.keys().any(|partition| !partitions.contains(partition))
-            || crate::kafka::compare(&self.identity, &stream.identity(ASK), &self.spec.io.topic).is_err()
-        {
+        // Where topic ids are not told, asking again would only take time.
+        let is_told = self.identity.topic_ids.contains_key(&self.spec.io.topic);
+        let is_other =
+            is_told && compare(&self.identity, &stream.identity(ASK), &self.spec.io.topic).is_err();
+        if is_other || self.positions.keys().any(|partition| !partitions.contains(partition)) {
             return Err(Leave::Again);
         }
         let added: Vec<i32> = partitions.into_iter().filter(|p| !self.positions.contains_key(p)).collect();

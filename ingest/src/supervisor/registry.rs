@@ -136,13 +136,9 @@ impl Registry {
         self.check(&spec)?;
         let next = Current { posted, suspended: spec.suspended, spec: Some(spec), removed: false };
         loop {
-            let supervisor = match self.find(&id) {
-                Some(known) => known,
-                None => {
-                    let new = Supervisor::new(&id, next.clone(), &self.options);
-                    self.insert_if_absent(&new)
-                }
-            };
+            let supervisor = self
+                .find(&id)
+                .unwrap_or_else(|| self.insert_if_absent(&Supervisor::new(&id, next.clone(), &self.options)));
             let mut runner = supervisor.change();
             let before = supervisor.current();
             if before.removed {

@@ -369,7 +369,7 @@ fn publish_limits(spec: &SupervisorSpec, options: &IngestOptions) -> PublishLimi
         bytes_max,
         age_max_ms: spec.io.task_duration_ms.min(tuning.intermediate_handoff_period_ms).max(1),
         quiet_ms: options.quiet.as_millis() as i64,
-        segment_granularity: spec.ingestion.segment_granularity.clone(),
+        segment_granularity: spec.ingestion.segment_granularity,
     }
 }
 

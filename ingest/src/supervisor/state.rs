@@ -93,6 +93,7 @@ pub struct RecentError {
 }
 
 /// Milliseconds as Druid writes instants.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde gives a reference
 pub(crate) fn instant<S: Serializer>(ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format_instant(*ms))
 }

@@ -100,7 +100,7 @@ pub(crate) async fn manager_with(store: &Arc<Store>, options: IngestOptions) -> 
 pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let since = Instant::now();
     while !condition() {
-        assert!(since.elapsed() < Duration::from_secs(60), "still waiting until {what}");
+        assert!(since.elapsed() < Duration::from_mins(1), "still waiting until {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
