@@ -162,12 +162,10 @@ pub(crate) fn numbers<'a, T: Number>(
     mut fault: impl FnMut(usize),
 ) {
     for (at, value) in values.enumerate() {
-        match T::of(value, rule) {
-            Ok(number) => into.push(number),
-            Err(Fault) => {
-                into.push(None);
-                fault(at);
-            }
+        let number = T::of(value, rule);
+        into.push(number.unwrap_or_default());
+        if number.is_err() {
+            fault(at);
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema};
 use ovate_functions::native::{self, CompiledExpr, CompiledFilter, ExpressionError, Filter, Node};
 use ovate_storage::Dictionary;
@@ -36,7 +36,7 @@ pub(crate) enum Source {
 pub(crate) struct Transform {
     node: Node,
     inputs: Vec<(String, Source)>,
-    compiled: HashMap<Vec<Form>, Result<CompiledExpr, String>>,
+    compiled: HashMap<Forms, Result<CompiledExpr, String>>,
     distinct: Distinct,
     results: Results,
 }
@@ -66,7 +66,7 @@ impl Transform {
         let node = native::parse(expression).map_err(refuse)?;
         let inputs: Vec<_> = node.columns().into_iter().map(|name| (name.clone(), source(&name))).collect();
         let compiles =
-            |form: Form| CompiledExpr::compile_node(&node, &schema(&inputs, &vec![form; inputs.len()]));
+            |form: Form| CompiledExpr::compile_node(&node, &schema(&inputs, &vec![Some(form); inputs.len()]));
         if let Err(error) = compiles(Form::Text)
             && ![Form::Long, Form::Double, Form::Texts, Form::Longs]
                 .into_iter()
@@ -121,22 +121,18 @@ impl Transform {
             Results::Codes(_) => Staged::default(),
         };
         staged.pad(rows);
-        for (forms, group) in groups(&views, rows) {
-            let values = views.iter().map(|view| {
-                let view = *view;
-                let group = &group;
-                move |form: Form| form.array(group.iter().map(|row| view.value(*row)))
-            });
-            let arrays = values.zip(&forms).map(|(array, form)| array(*form)).collect();
+        let all: Vec<u32> = (0..rows as u32).collect();
+        for (forms, group) in groups(&views, &all) {
+            let arrays = arrays(&views, &forms, &group);
             match self.run(forms, arrays, group.len()) {
-                Ok(results) => each_result(&results, |at, value| staged.set(group[at], value)),
-                Err(problem) => group.iter().for_each(|row| fault(*row, &problem)),
+                Ok(results) => each_result(&results, |at, value| staged.set(group[at] as usize, value)),
+                Err(problem) => group.iter().for_each(|row| fault(*row as usize, &problem)),
             }
         }
         self.results = Results::Rows(staged);
     }
 
-    fn run(&mut self, forms: Vec<Form>, arrays: Vec<ArrayRef>, rows: usize) -> Result<ArrayRef, String> {
+    fn run(&mut self, forms: Forms, arrays: Vec<ArrayRef>, rows: usize) -> Result<ArrayRef, String> {
         let Self { node, inputs, compiled, .. } = self;
         let schema = Arc::new(schema(inputs, &forms));
         let compiled = compiled
@@ -181,26 +177,35 @@ impl Transform {
         if done > 0 && done > self.distinct.texts.len() {
             return Some(());
         }
-        let forms = vec![Form::Text];
         if done == 0 {
-            let null = Form::Text.array(std::iter::once(Value::Null));
-            let result = self.run(forms.clone(), vec![null], 1).ok()?;
+            let result = self.run(vec![None], Vec::new(), 1).ok()?;
             each_result(&result, |_, value| self.distinct.results.push(value));
         }
         let from = self.distinct.results.len() - 1;
         if from < self.distinct.texts.len() {
             let texts = self.distinct.texts.values_from(from as u32);
             let rows = self.distinct.texts.len() - from;
-            let results = self.run(forms, vec![Arc::new(texts)], rows).ok()?;
+            let results = self.run(vec![Some(Form::Text)], vec![Arc::new(texts)], rows).ok()?;
             each_result(&results, |_, value| self.distinct.results.push(value));
         }
         Some(())
     }
 }
 
-fn schema(inputs: &[(String, Source)], forms: &[Form]) -> Schema {
-    let fields = inputs.iter().zip(forms).map(|((name, _), form)| Field::new(name, form.data_type(), true));
-    Schema::new(fields.collect::<Vec<_>>())
+/// The columns of these forms. NULL has no form: an expression takes columns that its schema lacks for NULL.
+fn schema(inputs: &[(String, Source)], forms: &[Option<Form>]) -> Schema {
+    let field = |((name, _), form): (&(String, Source), &Option<Form>)| {
+        form.map(|form| Field::new(name, form.data_type(), true))
+    };
+    Schema::new(inputs.iter().zip(forms).filter_map(field).collect::<Vec<_>>())
+}
+
+fn arrays(views: &[View<'_>], forms: &[Option<Form>], rows: &[u32]) -> Vec<ArrayRef> {
+    let array = |(view, form): (&View<'_>, &Option<Form>)| {
+        let values = rows.iter().map(|row| view.value(*row as usize));
+        form.map(|form| form.array(values))
+    };
+    views.iter().zip(forms).filter_map(array).collect()
 }
 
 fn input_view<'a>(source: Source, slots: &'a [Staged], times: &'a [i64]) -> View<'a> {
@@ -211,31 +216,25 @@ fn input_view<'a>(source: Source, slots: &'a [Staged], times: &'a [i64]) -> View
     }
 }
 
-/// Rows by the forms of their values. NULL goes with any form: with the one that the column has in this batch, if it
-/// has one.
-fn groups(views: &[View<'_>], rows: usize) -> Vec<(Vec<Form>, Vec<usize>)> {
-    let mut usual = vec![None; views.len()];
-    let mut mixed = false;
-    for (view, usual) in views.iter().zip(&mut usual) {
-        for form in (0..rows).filter_map(|row| Form::of(view.value(row))) {
-            mixed |= *usual.get_or_insert(form) != form;
-        }
-    }
-    let usual: Vec<Form> = usual.into_iter().map(|form| form.unwrap_or(Form::Text)).collect();
-    if !mixed {
-        return vec![(usual, (0..rows).collect())];
-    }
-    let mut groups: Vec<(Vec<Form>, Vec<usize>)> = Vec::new();
-    for row in 0..rows {
-        let forms: Vec<Form> = views
-            .iter()
-            .zip(&usual)
-            .map(|(view, usual)| Form::of(view.value(row)).unwrap_or(*usual))
-            .collect();
-        match groups.iter_mut().find(|(of, _)| *of == forms) {
-            Some((_, group)) => group.push(row),
-            None => groups.push((forms, vec![row])),
-        }
+/// The form of each input; `None` for NULL.
+type Forms = Vec<Option<Form>>;
+
+/// Rows by the forms of their values.
+fn groups(views: &[View<'_>], rows: &[u32]) -> Vec<(Forms, Vec<u32>)> {
+    let mut groups: Vec<(Forms, Vec<u32>)> = Vec::new();
+    let mut last = 0;
+    for row in rows {
+        let forms = || views.iter().map(|view| Form::of(view.value(*row as usize)));
+        // Neighbours mostly have equal forms.
+        let found = match groups.get(last) {
+            Some((of, _)) if forms().eq(of.iter().copied()) => Some(last),
+            _ => groups.iter().position(|(of, _)| forms().eq(of.iter().copied())),
+        };
+        last = found.unwrap_or_else(|| {
+            groups.push((forms().collect(), Vec::new()));
+            groups.len() - 1
+        });
+        groups[last].1.push(*row);
     }
     groups
 }
@@ -245,7 +244,7 @@ fn groups(views: &[View<'_>], rows: usize) -> Vec<(Vec<Form>, Vec<usize>)> {
 pub(crate) struct RowFilter {
     filter: Filter,
     pub(crate) columns: Vec<(String, Source)>,
-    compiled: HashMap<Vec<Form>, Result<CompiledFilter, String>>,
+    compiled: HashMap<Forms, Result<CompiledFilter, String>>,
 }
 
 impl RowFilter {
@@ -258,42 +257,38 @@ impl RowFilter {
             Filter::parse(json, path).map_err(|error| SpecError::invalid(path, error.to_string()))?;
         let columns: Vec<_> =
             filter.columns().into_iter().map(|name| (name.clone(), source(&name))).collect();
-        let forms = vec![Form::Text; columns.len()];
+        let forms = vec![Some(Form::Text); columns.len()];
         filter
             .compile(&schema(&columns, &forms))
             .map_err(|error| SpecError::invalid(path, error.to_string()))?;
         Ok(Self { filter, columns, compiled: HashMap::new() })
     }
 
-    /// Which of `rows` match. Where the filter has no meaning for the values, no row matches, and `problem` is told.
-    pub(crate) fn matches(
+    /// The rows of `rows` that match. Where the filter has no meaning for the values, none match, and `problem` is
+    /// told.
+    pub(crate) fn matching(
         &mut self,
         views: &[View<'_>],
         rows: &[u32],
-        mut problem: impl FnMut(String),
-    ) -> Vec<bool> {
-        let forms: Vec<Form> = views
-            .iter()
-            .map(|view| {
-                let forms = rows.iter().filter_map(|row| Form::of(view.value(*row as usize)));
-                forms.reduce(Form::with).unwrap_or(Form::Text)
-            })
-            .collect();
-        match self.run(views, rows, forms) {
-            Ok(matches) => matches,
-            Err(text) => {
-                problem(text);
-                vec![false; rows.len()]
+        mut problem: impl FnMut(u32, String),
+    ) -> Vec<u32> {
+        let mut matching = Vec::with_capacity(rows.len());
+        for (forms, group) in groups(views, rows) {
+            match self.run(views, &group, forms) {
+                Ok(matched) => {
+                    matching.extend(
+                        group.iter().zip(&matched).filter(|(_, m)| *m == Some(true)).map(|(row, _)| *row),
+                    );
+                }
+                Err(text) => problem(group[0], text),
             }
         }
+        matching.sort_unstable();
+        matching
     }
 
-    fn run(&mut self, views: &[View<'_>], rows: &[u32], forms: Vec<Form>) -> Result<Vec<bool>, String> {
-        let arrays = views
-            .iter()
-            .zip(&forms)
-            .map(|(view, form)| form.array(rows.iter().map(|row| view.value(*row as usize))))
-            .collect();
+    fn run(&mut self, views: &[View<'_>], rows: &[u32], forms: Forms) -> Result<BooleanArray, String> {
+        let arrays = arrays(views, &forms, rows);
         let schema = Arc::new(schema(&self.columns, &forms));
         let filter = &self.filter;
         let compiled = self
@@ -304,8 +299,7 @@ impl RowFilter {
             .map_err(Clone::clone)?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let batch = RecordBatch::try_new_with_options(schema, arrays, &options).map_err(|e| e.to_string())?;
-        let matched = compiled.evaluate(&batch).map_err(|error| error.to_string())?;
-        Ok(matched.iter().map(|matched| matched == Some(true)).collect())
+        compiled.evaluate(&batch).map_err(|error| error.to_string())
     }
 }
 

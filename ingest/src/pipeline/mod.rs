@@ -23,10 +23,13 @@ mod expression;
 mod fields;
 mod instant;
 mod limits;
+mod names;
 mod number;
 mod output;
 mod parse;
+mod plan;
 mod report;
+mod reporter;
 mod surrogates;
 #[cfg(test)]
 mod tests;
@@ -34,25 +37,24 @@ mod value;
 mod view;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use ovate_storage::schema::COMPANION_PREFIX;
 use ovate_storage::time::{Granularity, Interval};
-use ovate_storage::{
-    ColumnRole, ColumnSpec, ColumnType, Result, Rollup, RowBatch, TIME_COLUMN, TableSchema, Writer,
-};
+use ovate_storage::{ColumnRole, ColumnSpec, Result, Rollup, RowBatch, TIME_COLUMN, TableSchema, Writer};
 use serde_json::error::Category;
 
 use self::convert::metric_time;
-use self::expression::{RowFilter, Source, Transform, tells};
+use self::expression::{RowFilter, Source, Transform};
 use self::fields::Fields;
+use self::names::{Names, never_discovered};
 use self::output::Output;
 use self::parse::{Parser, Unknown};
-use self::value::{Cell, Kind, Row, Staged};
+use self::reporter::{Reporter, show};
+use self::value::{Cell, Row, Staged};
 use self::view::View;
 use crate::error::SpecError;
-use crate::spec::{Discovery, IngestionSpec, JsonPath, MetricInput, MultiValueHandling};
+use crate::spec::{Discovery, IngestionSpec, MetricInput};
 
 pub use limits::Limits;
 pub use report::{Counts, Decoded, Message, Outcome, RejectReason, Rejected};
@@ -67,8 +69,9 @@ pub struct Pipeline {
     unknown: Unknown,
     time_slot: usize,
     transforms: Vec<Transform>,
-    /// Transforms by the field that they make; `None` for expressions of metrics.
+    /// Transforms by the field that they make.
     transform_names: HashMap<String, usize>,
+    /// Expressions of metrics, by the metric.
     metric_transforms: HashMap<String, usize>,
     filter: Option<RowFilter>,
     /// Fields that become columns once they have a value.
@@ -343,113 +346,13 @@ impl Pipeline {
             .map(|(_, source)| view_of(*source, &self.stage, &self.transforms))
             .collect();
         let origins = &self.stage.origins;
-        let matches = filter.matches(&views, rows, |problem| {
-            if let Some(row) = rows.first() {
-                report.sample(RejectReason::FilteredOut, origins[*row as usize], || problem);
-            }
+        let matching = filter.matching(&views, rows, |row, problem| {
+            report.sample(RejectReason::FilteredOut, origins[row as usize], || problem);
         });
-        let mut matched = matches.into_iter();
-        rows.retain(|_| {
-            let keep = matched.next().unwrap_or(false);
-            if !keep {
-                report.decoded.counts.add(RejectReason::FilteredOut);
-            }
-            keep
-        });
-    }
-
-    /// Adds columns for fields that have their first value.
-    fn discover(&mut self, rows: &[u32], writer: &mut Writer) -> Result<()> {
-        self.candidates.append(&mut self.unknown.found);
-        if self.candidates.is_empty() {
-            return Ok(());
+        for _ in matching.len()..rows.len() {
+            report.decoded.counts.add(RejectReason::FilteredOut);
         }
-        let room = self.limits.columns_max.saturating_sub(writer.schema().columns.len());
-        let mut added: Vec<ColumnSpec> = Vec::new();
-        let typed = self.spec.discovery == Discovery::Typed;
-        let (spec, schema, slots) = (&self.spec, Arc::clone(writer.schema()), &self.stage.slots);
-        self.candidates.retain(|(name, slot)| {
-            if schema.index_of(name).is_some() {
-                return false;
-            }
-            let Some(staged) = slots.get(*slot) else { return true };
-            let Some(kind) = rows.iter().map(|row| staged.kind(*row as usize)).find(|kind| tells(*kind))
-            else {
-                return true;
-            };
-            if added.len() >= room {
-                return true;
-            }
-            let declared = spec.dimensions.iter().find(|dimension| dimension.name == *name);
-            let column_type = match kind {
-                _ if !typed && declared.is_none() => ColumnType::String,
-                Kind::Bool | Kind::Long => ColumnType::Long,
-                Kind::Double => ColumnType::Double,
-                _ => ColumnType::String,
-            };
-            added.push(match declared {
-                Some(dimension) => dimension.column(column_type),
-                None => ColumnSpec::dimension(name, column_type),
-            });
-            false
-        });
-        if added.is_empty() { Ok(()) } else { writer.set_schema(schema.with_dimensions(added)) }
-    }
-
-    /// Says for each column of the datasource where its values come from.
-    fn plan_outputs(&mut self, schema: &Arc<TableSchema>) {
-        if self.outputs_of.as_ref().is_some_and(|of| Arc::ptr_eq(of, schema)) {
-            return;
-        }
-        let mut before: HashMap<String, Output> =
-            self.outputs.drain(..).map(|output| (output.name.clone(), output)).collect();
-        let mut outputs = Vec::with_capacity(schema.columns.len());
-        for column in &schema.columns {
-            let source = self.source_of(column);
-            let declared = self.spec.dimensions.iter().find(|dimension| dimension.name == column.name);
-            let handling = declared.map_or(MultiValueHandling::default(), |dimension| dimension.multi_value);
-            let discovered = declared.is_none_or(|dimension| dimension.column_type.is_none());
-            let output = match before.remove(&column.name) {
-                Some(known) if known.column_type == column.column_type && known.source == source => known,
-                _ => Output::new(column, source, discovered, handling),
-            };
-            outputs.push(output);
-        }
-        self.outputs = outputs;
-        self.outputs_of = Some(Arc::clone(schema));
-    }
-
-    fn source_of(&mut self, column: &ColumnSpec) -> Source {
-        let metric = match column.role {
-            ColumnRole::Metric(_) => self.spec.metrics.iter().find(|metric| metric.name == column.name),
-            ColumnRole::Dimension => None,
-        };
-        let field = match (metric.map(|metric| &metric.input), column.role) {
-            (Some(MetricInput::Count), _) => return Source::One,
-            (Some(MetricInput::Expression(_)), _) => {
-                return self
-                    .metric_transforms
-                    .get(&column.name)
-                    .map_or(Source::Missing, |at| Source::Transform(*at));
-            }
-            (Some(MetricInput::Field(field)), _) => field.clone(),
-            (None, ColumnRole::Metric(_)) => return Source::Missing,
-            (None, ColumnRole::Dimension) => column.name.clone(),
-        };
-        if let Some(at) = self.transform_names.get(&field) {
-            return Source::Transform(*at);
-        }
-        if field == TIME_COLUMN {
-            return Source::Time;
-        }
-        // A column of an earlier spec, or one that discovery found in an earlier run.
-        let declared =
-            metric.is_some() || self.spec.dimensions.iter().any(|dimension| dimension.name == field);
-        let discoverable = self.spec.discovery != Discovery::Off && !self.spec.exclusions.contains(&field);
-        if !declared && !discoverable {
-            return Source::Missing;
-        }
-        Source::Slot(Names { fields: &mut self.fields, spec: &self.spec }.slot(&field))
+        *rows = matching;
     }
 
     fn batch(&mut self, rows: &[u32], writer: &mut Writer, report: &mut Reporter<'_>) -> RowBatch {
@@ -499,61 +402,6 @@ impl Stage {
     }
 }
 
-/// Which slot an input field has.
-struct Names<'a> {
-    fields: &'a mut Fields,
-    spec: &'a IngestionSpec,
-}
-
-impl Names<'_> {
-    /// A field of the flattenSpec leads inside the message, any other name to the field at its top.
-    fn slot(&mut self, name: &str) -> usize {
-        let flattened = self.spec.flatten.iter().find(|field| field.name == name);
-        match flattened {
-            Some(field) => self.fields.slot_of(&field.path),
-            None => self.fields.slot_of(&JsonPath::root(name)),
-        }
-    }
-
-    /// An input of a transform: transforms see the fields of the message, never each other.
-    fn input(&mut self, name: &str) -> Source {
-        if name == TIME_COLUMN { Source::Time } else { Source::Slot(self.slot(name)) }
-    }
-
-    /// Fields that have a place of their own already and become columns once they have a value: dimensions without a
-    /// type, and with discovery, fields of the flattenSpec and inputs of transforms.
-    fn candidates(&mut self) -> Vec<(String, usize)> {
-        let spec = self.spec;
-        let untyped = spec.dimensions.iter().filter(|d| d.column_type.is_none()).map(|d| d.name.clone());
-        let mut names: Vec<String> = untyped.collect();
-        if spec.discovery != Discovery::Off {
-            let flattened = spec.flatten.iter().map(|field| field.name.clone());
-            let known =
-                flattened.chain(if spec.discover_root { self.fields.root_slots() } else { Vec::new() });
-            for name in known {
-                let declared = spec.dimensions.iter().any(|dimension| dimension.name == name);
-                if !declared && is_discoverable(spec, &name) && !names.contains(&name) {
-                    names.push(name);
-                }
-            }
-        }
-        names.into_iter().map(|name| (name.clone(), self.slot(&name))).collect()
-    }
-}
-
-/// Names that discovery passes over without a look at their values.
-fn never_discovered(spec: &IngestionSpec) -> HashSet<String> {
-    let flattened = spec.flatten.iter().map(|field| field.name.clone());
-    spec.exclusions.iter().cloned().chain(flattened).chain([String::new(), TIME_COLUMN.to_owned()]).collect()
-}
-
-fn is_discoverable(spec: &IngestionSpec, name: &str) -> bool {
-    !name.is_empty()
-        && name != TIME_COLUMN
-        && !name.starts_with(COMPANION_PREFIX)
-        && !spec.exclusions.contains(name)
-}
-
 fn view_of<'a>(source: Source, stage: &'a Stage, transforms: &'a [Transform]) -> View<'a> {
     match source {
         Source::Missing | Source::One => View::Missing,
@@ -576,55 +424,4 @@ fn floor(mut times: Vec<i64>, granularity: Granularity) -> Vec<i64> {
         *ms = bucket.start_ms;
     }
     times
-}
-
-/// A value as a message shows it.
-fn show(value: value::Value<'_>) -> String {
-    let mut buffer = String::new();
-    match (value, convert::text(value, &mut buffer)) {
-        (_, None) => "null".to_owned(),
-        (value::Value::Text(_), Some(text)) => shorten(&format!("{text:?}"), 100),
-        (_, Some(text)) => shorten(text, 100),
-    }
-}
-
-fn shorten(text: &str, bytes_max: usize) -> String {
-    if text.len() <= bytes_max {
-        return text.to_owned();
-    }
-    let end = (0..=bytes_max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    format!("{}…", &text[..end])
-}
-
-/// Collects what is to be said about the messages of one call.
-struct Reporter<'m> {
-    limits: Limits,
-    decoded: Decoded,
-    messages: Vec<Message<'m>>,
-}
-
-impl Reporter<'_> {
-    /// Refuses a row of the message at hand.
-    fn reject(&mut self, reason: RejectReason, detail: impl FnOnce() -> String) {
-        self.decoded.counts.add(reason);
-        let at = self.messages.len() as u32 - 1;
-        self.sample(reason, at, detail);
-    }
-
-    /// Keeps a sample, if there is room.
-    fn sample(&mut self, reason: RejectReason, origin: u32, detail: impl FnOnce() -> String) {
-        if self.decoded.rejected.len() >= self.limits.samples_max {
-            return;
-        }
-        let Some(message) = self.messages.get(origin as usize) else { return };
-        let bytes = message.payload.unwrap_or_default();
-        let shown = &bytes[..bytes.len().min(self.limits.sample_bytes_max + 4)];
-        self.decoded.rejected.push(Rejected {
-            reason,
-            detail: detail(),
-            input: shorten(&String::from_utf8_lossy(shown), self.limits.sample_bytes_max),
-            partition: message.partition,
-            offset: message.offset,
-        });
-    }
 }

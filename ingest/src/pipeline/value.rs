@@ -29,6 +29,8 @@ pub(crate) struct Cell {
 
 /// Places are `start << 24 | length`; [`super::Limits`] keeps lengths below.
 const LENGTH_BITS: u32 = 24;
+/// The text buffer that a column keeps between batches.
+const TEXT_KEPT_BYTES: usize = 8 << 20;
 /// Set where a text of a row lies in its scratch.
 const IN_SCRATCH: u64 = 1 << 63;
 
@@ -172,8 +174,10 @@ pub(crate) struct Staged {
 impl Staged {
     pub(crate) fn clear(&mut self) {
         self.cells.clear();
-        self.text.clear();
         self.items.clear();
+        self.text.clear();
+        // One batch of huge messages should not hold its memory for good.
+        self.text.shrink_to(TEXT_KEPT_BYTES);
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -53,7 +53,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// The form of a value; `None` for NULL, which has all of them. A list of one value is that value.
+    /// The form of a value; `None` for NULL. A list of one value is that value, an empty one NULL.
     pub(crate) fn of(value: Value<'_>) -> Option<Self> {
         match value {
             Value::Null => None,
@@ -72,18 +72,6 @@ impl Form {
                 }
                 Some(form)
             }
-        }
-    }
-
-    /// The form that holds values of both.
-    pub(crate) fn with(self, other: Self) -> Self {
-        use Form::{Double, Doubles, Long, Longs, Text, Texts};
-        match (self, other) {
-            (a, b) if a == b => a,
-            (Long, Double) | (Double, Long) => Double,
-            (Text | Long | Double, Text | Long | Double) => Text,
-            (Longs | Doubles | Long | Double, Longs | Doubles | Long | Double) => Doubles,
-            _ => Texts,
         }
     }
 

@@ -409,7 +409,7 @@ fn walk_kind(kind: Kind, path: &str, below: Option<Standing>, all: &mut Vec<(Str
                 match variant {
                     Variant::Of(section) => walk(section, &format!("{path}({name})"), below, all),
                     Variant::Refused(instead) => {
-                        all.push((format!("{path}({name})"), Standing::Refused(instead)))
+                        all.push((format!("{path}({name})"), Standing::Refused(instead)));
                     }
                 }
             }
@@ -426,10 +426,7 @@ mod tests {
     fn every_key_is_listed_once_with_how_it_stands() {
         let all = documented();
         let standing = |path: &str| {
-            all.iter()
-                .find(|(p, _)| p == path)
-                .map(|(_, s)| *s)
-                .unwrap_or_else(|| panic!("{path} is not listed"))
+            all.iter().find(|(p, _)| p == path).unwrap_or_else(|| panic!("{path} is not listed")).1
         };
         assert_eq!(standing("dataSchema.timestampSpec.format"), Standing::Supported);
         assert!(matches!(standing("tuningConfig.chatRetries"), Standing::WithoutEffect(_)));

@@ -58,12 +58,11 @@ fn one_key(key: &Key, path: &str, given: Option<&Value>) -> Result<Option<Value>
         _ => None,
     };
     match (key.shown, checked) {
-        (Shown::Never, _) => Ok(None),
+        (Shown::Never, _) | (Shown::UnlessDefault(_), None) => Ok(None),
         (Shown::IfGiven, checked) => Ok(checked),
         (Shown::Required, None) => Err(SpecError::Missing { path, expected: expected(&key.kind) }),
         (Shown::Required | Shown::Always(_), Some(value)) => Ok(Some(value)),
         (Shown::UnlessDefault(default), Some(value)) => Ok((value != literal(default)).then_some(value)),
-        (Shown::UnlessDefault(_), None) => Ok(None),
         (Shown::Always(default), None) => match literal(default) {
             Value::Null => Ok(Some(Value::Null)),
             default => one_value(&key.kind, &path, &default).map(Some),

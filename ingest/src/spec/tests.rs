@@ -120,6 +120,7 @@ fn defaults_are_druids() {
 
 #[test]
 fn a_table_schema_has_dimensions_then_metrics() {
+    use ColumnType::{Double, Float, Long, String};
     let mut spec = with(
         "/dataSchema/metricsSpec",
         json!([
@@ -142,7 +143,6 @@ fn a_table_schema_has_dimensions_then_metrics() {
     let schema = spec.table_schema();
     let columns: Vec<_> =
         schema.columns.iter().map(|c| (c.name.as_str(), c.column_type, c.bitmap_index)).collect();
-    use ColumnType::{Double, Float, Long, String};
     assert_eq!(
         columns,
         [

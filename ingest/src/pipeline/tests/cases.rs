@@ -28,7 +28,10 @@ fn string_dimensions_take_everything() {
         ("12345678.9", json!("1.23456789E7")),
         ("0.0001", json!("1.0E-4")),
         ("9223372036854775807", json!("9223372036854775807")),
-        ("9223372036854775808", json!("9.223372036854775808E18").as_str().map(|_| json!("9.223372036854776E18")).unwrap()),
+        (
+            "9223372036854775808",
+            json!("9.223372036854775808E18").as_str().map(|_| json!("9.223372036854776E18")).unwrap(),
+        ),
         ("true", json!("true")),
         ("false", json!("false")),
         (r#"{"b":1,"a":[2]}"#, json!(r#"{"b":1,"a":[2]}"#)),
@@ -247,7 +250,10 @@ fn of_a_repeated_key_the_last_counts() {
         &spec,
         &[r#"{"t":1,"s":"a","s":"b"}"#, r#"{"t":1,"s":"a","s":null}"#, r#"{"s":1,"t":"x","t":2}"#],
     );
-    assert_eq!(rows.iter().map(|row| row["s"].clone()).collect::<Vec<_>>(), [json!("b"), Value::Null, json!("1")]);
+    assert_eq!(
+        rows.iter().map(|row| row["s"].clone()).collect::<Vec<_>>(),
+        [json!("b"), Value::Null, json!("1")]
+    );
 }
 
 #[test]
@@ -282,10 +288,11 @@ fn rejected(message: &str) -> (RejectReason, String) {
 #[test]
 fn bad_messages_are_refused_with_their_reason() {
     use RejectReason::{
-        MissingTimestamp, NotAnObject, TimestampOutOfRange, TooDeep, TooLarge, TooManyFields, UnparseableJson,
-        UnparseableTimestamp,
+        MissingTimestamp, NotAnObject, TimestampOutOfRange, TooDeep, TooLarge, TooManyFields,
+        UnparseableJson, UnparseableTimestamp,
     };
-    let wide = format!(r#"{{"t":1,{}}}"#, (0..12).map(|i| format!(r#""f{i}":1"#)).collect::<Vec<_>>().join(","));
+    let wide =
+        format!(r#"{{"t":1,{}}}"#, (0..12).map(|i| format!(r#""f{i}":1"#)).collect::<Vec<_>>().join(","));
     let long = format!(r#"{{"t":1,"s":"{}"}}"#, "x".repeat(200));
     for (message, reason, detail) in [
         ("", UnparseableJson, "EOF"),
@@ -294,7 +301,7 @@ fn bad_messages_are_refused_with_their_reason() {
         (r#"{"t":1"#, UnparseableJson, "EOF"),
         (r#"{"t":1,}"#, UnparseableJson, "trailing comma"),
         ("hello", UnparseableJson, "expected value"),
-        (r#"{'t':1}"#, UnparseableJson, "key must be a string"),
+        (r"{'t':1}", UnparseableJson, "key must be a string"),
         (r#"{"t":01}"#, UnparseableJson, "invalid number"),
         ("null", NotAnObject, "found null"),
         ("[{}]", NotAnObject, "found a list"),
@@ -320,9 +327,18 @@ fn bad_messages_are_refused_with_their_reason() {
 fn bad_messages_do_not_disturb_their_neighbours() {
     let (rows, decoded) = decode(
         &spec(json!({}), json!({})),
-        &[r#"{"t":1,"s":"a"}"#, r#"{"t":2,"s":"lost","#, r#"{"s":"no time"}"#, r#"{"t":4}"#, r#"{"t":5,"s":"e"}"#],
+        &[
+            r#"{"t":1,"s":"a"}"#,
+            r#"{"t":2,"s":"lost","#,
+            r#"{"s":"no time"}"#,
+            r#"{"t":4}"#,
+            r#"{"t":5,"s":"e"}"#,
+        ],
     );
-    assert_eq!(rows.iter().map(|row| row["s"].clone()).collect::<Vec<_>>(), [json!("a"), Value::Null, json!("e")]);
+    assert_eq!(
+        rows.iter().map(|row| row["s"].clone()).collect::<Vec<_>>(),
+        [json!("a"), Value::Null, json!("e")]
+    );
     assert_eq!((decoded.counts.messages, decoded.counts.processed, decoded.counts.unparseable), (5, 3, 2));
     assert_eq!(decoded.rejected.iter().map(|r| r.offset).collect::<Vec<_>>(), [1, 2]);
 }
@@ -398,7 +414,11 @@ fn late_and_early_rows_are_thrown_away() {
     assert_eq!(run(json!({"lateMessageRejectionStartDateTime": "2024-01-01"}), around), (2, 0));
 }
 
-fn transformed(transforms: Value, dimensions: Value, messages: &[&str]) -> (Vec<Map<String, Value>>, Decoded) {
+fn transformed(
+    transforms: Value,
+    dimensions: Value,
+    messages: &[&str],
+) -> (Vec<Map<String, Value>>, Decoded) {
     let data = json!({
         "dimensionsSpec": {"dimensions": dimensions},
         "transformSpec": {"transforms": transforms},
@@ -411,7 +431,13 @@ fn a_transform_may_shadow_the_field_that_it_reads() {
     let (rows, _) = transformed(
         json!([{"type": "expression", "name": "s", "expression": "upper(s)"}]),
         json!(["s"]),
-        &[r#"{"t":1,"s":"a"}"#, r#"{"t":1,"s":null}"#, r#"{"t":1}"#, r#"{"t":1,"s":"a"}"#, r#"{"t":1,"s":"b"}"#],
+        &[
+            r#"{"t":1,"s":"a"}"#,
+            r#"{"t":1,"s":null}"#,
+            r#"{"t":1}"#,
+            r#"{"t":1,"s":"a"}"#,
+            r#"{"t":1,"s":"b"}"#,
+        ],
     );
     let found: Vec<Value> = rows.iter().map(|row| row["s"].clone()).collect();
     assert_eq!(found, [json!("A"), Value::Null, Value::Null, json!("A"), json!("B")]);
@@ -444,7 +470,8 @@ fn transforms_over_several_fields_see_each_row() {
 
 #[test]
 fn values_of_one_field_may_be_of_several_kinds() {
-    let messages = [r#"{"t":1,"x":"5"}"#, r#"{"t":1,"x":5}"#, r#"{"t":1,"x":5.5}"#, r#"{"t":1,"x":true}"#, r#"{"t":1}"#];
+    let messages =
+        [r#"{"t":1,"x":"5"}"#, r#"{"t":1,"x":5}"#, r#"{"t":1,"x":5.5}"#, r#"{"t":1,"x":true}"#, r#"{"t":1}"#];
     let transforms = json!([{"type": "expression", "name": "y", "expression": "concat('<', x, '>')"},
                             {"type": "expression", "name": "n", "expression": "x + 1"}]);
     let dimensions = json!(["y", {"type": "double", "name": "n"}]);
@@ -504,7 +531,7 @@ fn results_are_right_when_distinct_texts_overflow_and_after_a_publish() {
     for round in 0..6 {
         let texts: Vec<String> = (0..4).map(|i| "x".repeat((round * 3 + i) % 7)).collect();
         let messages: Vec<String> = texts.iter().map(|text| format!(r#"{{"t":1,"s":"{text}"}}"#)).collect();
-        let payloads: Vec<&[u8]> = messages.iter().map(|message| message.as_bytes()).collect();
+        let payloads: Vec<&[u8]> = messages.iter().map(String::as_bytes).collect();
         let (rows, _) = bench.feed(&payloads, DAY);
         for (row, text) in rows.iter().zip(&texts) {
             assert_eq!((&row["u"], &row["n"]), (&json!(text.to_uppercase()), &json!(text.len())));
@@ -518,9 +545,7 @@ fn results_are_right_when_distinct_texts_overflow_and_after_a_publish() {
 #[test]
 fn bad_expressions_and_filters_are_refused_with_their_place() {
     let build = |data: Value| Pipeline::new(&spec(data, json!({})).ingestion).unwrap_err().to_string();
-    let transforms = |expression: &str| {
-        json!({"transformSpec": {"transforms": [{"type": "expression", "name": "a", "expression": expression}]}})
-    };
+    let transforms = |expression: &str| json!({"transformSpec": {"transforms": [{"type": "expression", "name": "a", "expression": expression}]}});
     for (data, part) in [
         (transforms("upper(s"), "spec.dataSchema.transformSpec.transforms[0].expression: "),
         (transforms("uper(s)"), "upper"),
@@ -552,7 +577,10 @@ fn a_filter_keeps_matching_rows_only() {
     assert_eq!(run(json!({"type": "selector", "dimension": "s", "value": "b"}), none.clone()), [2]);
     assert_eq!(run(json!({"type": "selector", "dimension": "s", "value": null}), none.clone()), [3]);
     assert_eq!(
-        run(json!({"type": "not", "field": {"type": "selector", "dimension": "s", "value": null}}), none.clone()),
+        run(
+            json!({"type": "not", "field": {"type": "selector", "dimension": "s", "value": null}}),
+            none.clone()
+        ),
         [1, 2, 4]
     );
     assert_eq!(run(json!({"type": "expression", "expression": "n > 2"}), none.clone()), [2, 3, 4]);

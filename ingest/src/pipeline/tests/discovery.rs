@@ -29,7 +29,10 @@ fn without_dimensions_fields_become_string_columns_as_they_appear() {
     );
     assert_eq!(names(&bench), ["a", "b", "tags", "total"]);
     assert_eq!((&rows[0]["a"], &rows[0]["b"], &rows[0]["total"]), (&json!("x"), &Value::Null, &json!(5)));
-    assert_eq!((&rows[1]["a"], &rows[1]["b"], &rows[1]["tags"]), (&json!("true"), &json!("7"), &json!(["u", "v"])));
+    assert_eq!(
+        (&rows[1]["a"], &rows[1]["b"], &rows[1]["tags"]),
+        (&json!("true"), &json!("7"), &json!(["u", "v"]))
+    );
     let (rows, _) = bench.feed(&[br#"{"t":3,"none":1.5,"a":"y"}"#], DAY);
     assert_eq!(names(&bench), ["a", "b", "tags", "none", "total"]);
     assert_eq!((&rows[0]["none"], &rows[0]["a"]), (&json!("1.5"), &json!("y")));
@@ -101,7 +104,11 @@ fn fields_of_a_flatten_spec_and_inputs_of_transforms_are_discovered_too() {
     let mut found = names(&bench);
     found.sort();
     assert_eq!(found, ["c", "deep", "v", "w"]);
-    assert_eq!((&rows[0]["deep"], &rows[0]["v"]), (&json!("x"), &json!("Z")), "a transform shadows the field");
+    assert_eq!(
+        (&rows[0]["deep"], &rows[0]["v"]),
+        (&json!("x"), &json!("Z")),
+        "a transform shadows the field"
+    );
 
     let mut bench = Bench::new(&spec(data, flatten(false)), Limits::default());
     bench.feed(&[message], DAY);

@@ -75,7 +75,8 @@ fn value(column: &BatchColumn, row: usize, writer: &mut Writer, at: usize) -> Va
         BatchColumn::Codes(codes) => text(codes[row]),
         BatchColumn::MultiCodes { ends, codes } => {
             let start = if row == 0 { 0 } else { ends[row - 1] as usize };
-            let values: Vec<Value> = codes[start..ends[row] as usize].iter().map(|code| text(*code)).collect();
+            let values: Vec<Value> =
+                codes[start..ends[row] as usize].iter().map(|code| text(*code)).collect();
             match values.as_slice() {
                 [] => Value::Null,
                 [only] => only.clone(),
@@ -84,7 +85,9 @@ fn value(column: &BatchColumn, row: usize, writer: &mut Writer, at: usize) -> Va
         }
         BatchColumn::Text(array) if array.is_null(row) => Value::Null,
         BatchColumn::Text(array) => json!(array.value(row)),
-        BatchColumn::Long(array) => (!array.is_null(row)).then(|| array.value(row)).map_or(Value::Null, Value::from),
+        BatchColumn::Long(array) => {
+            (!array.is_null(row)).then(|| array.value(row)).map_or(Value::Null, Value::from)
+        }
         BatchColumn::Float(array) => {
             (!array.is_null(row)).then(|| array.value(row)).map_or(Value::Null, |value| json!(value))
         }
@@ -121,7 +124,8 @@ fn decode(spec: &SupervisorSpec, messages: &[&str]) -> (Vec<Map<String, Value>>,
 
 #[test]
 fn a_batch_is_what_the_store_takes_and_shows() {
-    let spec = spec(json!({"dimensionsSpec": {"dimensions": ["s", {"type": "long", "name": "l"}]}}), json!({}));
+    let spec =
+        spec(json!({"dimensionsSpec": {"dimensions": ["s", {"type": "long", "name": "l"}]}}), json!({}));
     let mut bench = Bench::new(&spec, Limits::default());
     bench.feed(&[br#"{"t":1,"s":"a","l":1}"#, br#"{"t":2,"s":["b","a"],"l":null}"#], DAY);
     bench.feed(&[br#"{"t":3,"s":null,"l":3}"#], DAY);

@@ -26,7 +26,9 @@ fn enriched_events_have_coordinates_and_event_time() {
     clean(&decoded, 200);
     for (row, line) in rows.iter().zip(lines.lines()) {
         let message: Value = serde_json::from_str(line).unwrap();
-        for same in ["deviceId", "deviceCity", "deviceRegion", "messageName", "eventNotificationName", "timestamp"] {
+        for same in
+            ["deviceId", "deviceCity", "deviceRegion", "messageName", "eventNotificationName", "timestamp"]
+        {
             assert_eq!(row[same], message[same], "{same}");
         }
         let (latitude, longitude) = halves(&message["deviceLocation"]);
@@ -62,7 +64,9 @@ fn alerts_have_longs_and_the_windows_end_as_time() {
     clean(&decoded, 20);
     for (row, line) in rows.iter().zip(lines.lines()) {
         let message: Value = serde_json::from_str(line).unwrap();
-        for same in ["window_start", "deviceId", "total_count_per_deviceid", "avg_error_count", "std_error_count"] {
+        for same in
+            ["window_start", "deviceId", "total_count_per_deviceid", "avg_error_count", "std_error_count"]
+        {
             assert_eq!(row[same], message[same], "{same}");
         }
         let (latitude, longitude) = halves(&message["deviceLocation"]);
