@@ -17,10 +17,12 @@
 //! `IFNULL`, `PI`, `COUNT`, `SUM`, `AVG`, `MIN`, `MAX`, `ARRAY_AGG`, `STDDEV…`, `VAR…`, `BIT_…`, `GROUPING` and the
 //! window functions.
 
+mod aggregate;
 mod args;
 mod convert;
 mod error;
 mod number;
+mod planner;
 mod spec;
 mod text;
 mod time;
@@ -29,7 +31,9 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
 
+pub use aggregate::aggregate_functions;
 pub use error::FunctionError;
+pub use planner::FunctionSyntax;
 
 /// Every scalar function. Names are in lower case, as DataFusion looks them up; register these after DataFusion's
 /// own, some of which they replace.
