@@ -203,9 +203,15 @@ impl Node {
                 left.collect_columns(bound, found);
                 right.collect_columns(bound, found);
             }
-            Kind::Call(_, arguments) => arguments.iter().for_each(|a| a.collect_columns(bound, found)),
+            Kind::Call(_, arguments) => {
+                for argument in arguments {
+                    argument.collect_columns(bound, found);
+                }
+            }
             Kind::Apply(_, lambda, arguments) => {
-                arguments.iter().for_each(|a| a.collect_columns(bound, found));
+                for argument in arguments {
+                    argument.collect_columns(bound, found);
+                }
                 let outer = bound.len();
                 bound.extend(lambda.arguments.iter().map(String::as_str));
                 lambda.body.collect_columns(bound, found);

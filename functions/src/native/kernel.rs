@@ -258,10 +258,10 @@ impl<'a> Lists<'a> {
 
 /// Argument `i`, which lowering has put there.
 pub(crate) fn argument(values: &[ColumnarValue], i: usize) -> Result<&ColumnarValue> {
-    match values.get(i) {
-        Some(value) => Ok(value),
-        None => exec_err!("a native function got {} arguments, fewer than it was lowered for", values.len()),
+    if let Some(value) = values.get(i) {
+        return Ok(value);
     }
+    exec_err!("a native function got {} arguments, fewer than it was lowered for", values.len())
 }
 
 /// A function of one argument.

@@ -147,7 +147,7 @@ impl Elements {
     fn gather(values: &[ColumnarValue], rows: usize, inner: &Arc<Schema>) -> Result<Self> {
         let lists = Lists::view(argument(values, 0)?)?;
         let lists: Vec<Option<ArrayRef>> = (0..rows).map(|row| lists.get(row)).collect();
-        let lengths: Vec<_> = lists.iter().map(|list| list.as_ref().map(|list| list.len())).collect();
+        let lengths: Vec<_> = lists.iter().map(|list| list.as_ref().map(Array::len)).collect();
         let parts: Vec<&dyn Array> = lists.iter().flatten().map(AsRef::as_ref).collect();
         let elements = match (parts.is_empty(), inner.fields().first()) {
             (true, Some(field)) => arrow::array::new_empty_array(field.data_type()),
@@ -169,12 +169,16 @@ impl Elements {
     fn apply(&self, operation: Operation, body: &dyn PhysicalExpr, element: ElementType) -> Result<ArrayRef> {
         let result = body.evaluate(&self.batch)?.into_array(self.batch.num_rows())?;
         match operation {
-            Operation::Map => self.lists(self.lengths.clone(), result, element),
+            Operation::Map => Self::lists(self.lengths.clone(), result, element),
             Operation::Filter => {
                 let kept = truths(&result)?;
                 let lengths =
                     self.rows(&kept).map(|row| row.map(|row| row.filter(|kept| *kept).count())).collect();
-                self.lists(lengths, filter(self.batch.column(0), &BooleanArray::from(kept.clone()))?, element)
+                Self::lists(
+                    lengths,
+                    filter(self.batch.column(0), &BooleanArray::from(kept.clone()))?,
+                    element,
+                )
             }
             Operation::Any => {
                 let kept = truths(&result)?;
@@ -220,7 +224,7 @@ impl Elements {
         })
     }
 
-    fn lists(&self, lengths: Vec<Option<usize>>, values: ArrayRef, element: ElementType) -> Result<ArrayRef> {
+    fn lists(lengths: Vec<Option<usize>>, values: ArrayRef, element: ElementType) -> Result<ArrayRef> {
         let nulls = lengths.iter().map(Option::is_some).collect();
         let offsets = OffsetBuffer::from_lengths(lengths.into_iter().map(Option::unwrap_or_default));
         let field = Arc::new(Field::new_list_field(element.data_type(), true));
@@ -230,8 +234,8 @@ impl Elements {
 
 /// NULL does not hold.
 fn truths(result: &ArrayRef) -> Result<Vec<bool>> {
-    match result.as_boolean_opt() {
-        Some(truths) => Ok(truths.iter().map(Option::unwrap_or_default).collect()),
-        None => exec_err!("a lambda's condition gave {}", result.data_type()),
+    if let Some(truths) = result.as_boolean_opt() {
+        return Ok(truths.iter().map(Option::unwrap_or_default).collect());
     }
+    exec_err!("a lambda's condition gave {}", result.data_type())
 }

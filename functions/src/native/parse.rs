@@ -168,7 +168,11 @@ impl Parser {
             Token::Identifier(name) => {
                 let name = name.clone();
                 self.bump();
-                return if self.accept("(") { self.call(name, at) } else { leaf(Kind::Identifier(name), at) };
+                return if self.accept("(") {
+                    self.call(name, at)
+                } else {
+                    Ok(leaf(Kind::Identifier(name), at))
+                };
             }
             Token::Mark("(") => {
                 self.bump();
@@ -176,16 +180,16 @@ impl Parser {
                 self.expect(")")?;
                 return Ok(inner);
             }
-            Token::Mark("[") => return leaf(Kind::Array(self.array(None)?), at),
+            Token::Mark("[") => return Ok(leaf(Kind::Array(self.array(None)?), at)),
             Token::ElementType(name) => {
                 let name = name.clone();
                 self.bump();
-                return leaf(Kind::Array(self.array(Some(&name))?), at);
+                return Ok(leaf(Kind::Array(self.array(Some(&name))?), at));
             }
             _ => return Err(self.unexpected("a value, a column, a function or '('")),
         };
         self.bump();
-        leaf(kind, at)
+        Ok(leaf(kind, at))
     }
 
     /// After `name(`.
@@ -296,8 +300,8 @@ impl Parser {
     }
 }
 
-fn leaf(kind: Kind, at: Position) -> Result<Tall, ExpressionError> {
-    Ok((Node { kind, at }, 1))
+fn leaf(kind: Kind, at: Position) -> Tall {
+    (Node { kind, at }, 1)
 }
 
 /// Strings if none is a number, longs if all are, doubles otherwise; an empty array is one of strings.

@@ -84,10 +84,6 @@ impl<'a> Lexer<'a> {
         found
     }
 
-    fn error<T>(&self, at: usize, problem: impl Into<String>) -> Result<T, ExpressionError> {
-        Err(ExpressionError::Syntax { at: Position(at), problem: problem.into() })
-    }
-
     fn next(&mut self) -> Result<Token, ExpressionError> {
         let Some(c) = self.peek() else { return Ok(Token::End) };
         match c {
@@ -120,12 +116,12 @@ impl<'a> Lexer<'a> {
         if whole {
             return match digits.parse() {
                 Ok(value) => Ok(Token::Long(value)),
-                Err(_) => self.error(start, format!("{digits} does not fit a 64-bit number")),
+                Err(_) => error(start, format!("{digits} does not fit a 64-bit number")),
             };
         }
         match digits.parse() {
             Ok(value) => Ok(Token::Double(value)),
-            Err(_) => self.error(start, format!("{digits} is not a number")),
+            Err(_) => error(start, format!("{digits} is not a number")),
         }
     }
 
@@ -158,7 +154,7 @@ impl<'a> Lexer<'a> {
         }
         if let Some(mark) = MARKS.into_iter().find(|mark| self.rest().starts_with(mark)) {
             if mark == "=" {
-                return self.error(self.at, "found '=', where '==' compares");
+                return error(self.at, "found '=', where '==' compares");
             }
             self.take(mark);
             return Ok(Token::Mark(mark));
@@ -170,7 +166,7 @@ impl<'a> Lexer<'a> {
             _ => "",
         };
         let found = self.peek().map(|c| c.escape_debug().to_string()).unwrap_or_default();
-        self.error(self.at, format!("found '{found}'{hint}"))
+        error(self.at, format!("found '{found}'{hint}"))
     }
 
     fn quoted(&mut self, quote: char, what: &str) -> Result<String, ExpressionError> {
@@ -180,7 +176,7 @@ impl<'a> Lexer<'a> {
         loop {
             let at = self.at;
             match self.bump() {
-                None => return self.error(start, format!("{what} has no closing {quote}")),
+                None => return error(start, format!("{what} has no closing {quote}")),
                 Some('\\') => match self.escape(at)? {
                     Escaped::Char(c) => units.push(c),
                     Escaped::Unit(unit) => units.push_unit(unit),
@@ -202,22 +198,26 @@ impl<'a> Lexer<'a> {
             Some('u') => {
                 let hex: String = self.rest().chars().take(4).take_while(char::is_ascii_hexdigit).collect();
                 if hex.len() < 4 {
-                    return self.error(at, "\\u needs four hexadecimal digits");
+                    return error(at, "\\u needs four hexadecimal digits");
                 }
                 self.take(&hex);
                 return match u16::from_str_radix(&hex, 16) {
                     Ok(unit) => Ok(Escaped::Unit(unit)),
-                    Err(_) => self.error(at, "\\u needs four hexadecimal digits"),
+                    Err(_) => error(at, "\\u needs four hexadecimal digits"),
                 };
             }
             Some(c) => {
                 let c = c.escape_debug();
-                return self.error(at, format!("\\{c} is no escape; a backslash itself is written \\\\"));
+                return error(at, format!("\\{c} is no escape; a backslash itself is written \\\\"));
             }
-            None => return self.error(at, "the text ends after a backslash"),
+            None => return error(at, "the text ends after a backslash"),
         };
         Ok(Escaped::Char(c))
     }
+}
+
+fn error<T>(at: usize, problem: impl Into<String>) -> Result<T, ExpressionError> {
+    Err(ExpressionError::Syntax { at: Position(at), problem: problem.into() })
 }
 
 enum Escaped {

@@ -9,7 +9,7 @@ use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
 
 use super::{Bound, Filter, MatchValue, Ordering};
-use crate::native::coerce::{coerce, double_text, parse_number};
+use crate::native::coerce::{Number, coerce, double_text, parse_number};
 use crate::native::convert::exact_long;
 use crate::native::error::ExpressionError;
 use crate::native::kernel::{Long, Text, Truth, call, map1};
@@ -49,26 +49,26 @@ pub(super) fn filter(filter: &Filter, schema: &Schema) -> Lowered {
                 let case = if *case_sensitive { "" } else { "(?i)" };
                 matches(column, schema, &format!("{case}{}", regex::escape(fragment)), false)
             });
-            fold(conditions.collect::<Result<_, _>>()?, Operator::And, true)
+            Ok(fold(conditions.collect::<Result<_, _>>()?, Operator::And, true))
         }
         Filter::Interval { column, intervals } => on(column, schema, |value| {
-            let time = as_type(&value, Type::Long)?;
+            let time = as_type(&value, Type::Long);
             let conditions = intervals.iter().map(|interval| {
                 let (start, end) = (lit(interval.start_ms), lit(interval.end_ms));
                 time.clone().gt_eq(start).and(time.clone().lt(end))
             });
-            fold(conditions.collect(), Operator::Or, false)
+            Ok(fold(conditions.collect(), Operator::Or, false))
         }),
     }
 }
 
 fn all(filters: &[Filter], schema: &Schema, operator: Operator, empty: bool) -> Lowered {
     let conditions = filters.iter().map(|f| filter(f, schema)).collect::<Result<_, _>>()?;
-    fold(conditions, operator, empty)
+    Ok(fold(conditions, operator, empty))
 }
 
 /// As a balanced tree: what walks it later recurses along its depth.
-fn fold(mut conditions: Vec<Expr>, operator: Operator, empty: bool) -> Lowered {
+fn fold(mut conditions: Vec<Expr>, operator: Operator, empty: bool) -> Expr {
     while conditions.len() > 1 {
         let mut pairs = conditions.into_iter();
         let mut joined = Vec::with_capacity(pairs.len().div_ceil(2));
@@ -80,7 +80,7 @@ fn fold(mut conditions: Vec<Expr>, operator: Operator, empty: bool) -> Lowered {
         }
         conditions = joined;
     }
-    Ok(conditions.pop().unwrap_or_else(|| lit(empty)))
+    conditions.pop().unwrap_or_else(|| lit(empty))
 }
 
 /// A column, or one element of it, to be compared.
@@ -108,9 +108,9 @@ fn null_element(element: ElementType) -> Typed {
     coerce(Typed::null(), element.into()).unwrap_or_else(Typed::null)
 }
 
-fn as_type(value: &Compared, to: Type) -> Lowered {
+fn as_type(value: &Compared, to: Type) -> Expr {
     // Arrays are compared by element, and scalars all convert.
-    Ok(coerce(value.typed.clone(), to).map_or_else(|| lit(ScalarValue::Null), |typed| typed.expr))
+    coerce(value.typed.clone(), to).map_or_else(|| lit(ScalarValue::Null), |typed| typed.expr)
 }
 
 /// False, but NULL where `value` is.
@@ -151,7 +151,7 @@ fn number(value: &MatchValue) -> Option<f64> {
     match value {
         MatchValue::Long(number) => Some(*number as f64),
         MatchValue::Double(number) => Some(*number),
-        MatchValue::String(text) => parse_number(text).map(|n| n.as_double()),
+        MatchValue::String(text) => parse_number(text).map(Number::as_double),
     }
 }
 
@@ -180,19 +180,17 @@ fn between(
     let ty = match ordering {
         Some(Ordering::Strlen) => return lengths_between(&value, lower, upper),
         Some(Ordering::Lexicographic) => Type::Text,
-        Some(Ordering::Numeric) if value.typed.ty.is_integral() => Type::Long,
-        Some(Ordering::Numeric) => Type::Double,
         None if value.typed.ty == Type::Text && [lower, upper].into_iter().flatten().all(textual) => {
             Type::Text
         }
-        None if value.typed.ty.is_integral() => Type::Long,
-        None => Type::Double,
+        Some(Ordering::Numeric) | None if value.typed.ty.is_integral() => Type::Long,
+        Some(Ordering::Numeric) | None => Type::Double,
     };
-    let subject = as_type(&value, ty)?;
+    let subject = as_type(&value, ty);
     let conditions = [(lower, Side::Lower), (upper, Side::Upper)];
     let conditions = conditions.into_iter().filter_map(|(bound, side)| Some((bound?, side)));
     let conditions = conditions.map(|(bound, side)| end(&subject, bound, side, ty, &value));
-    fold(conditions.collect(), Operator::And, true)
+    Ok(fold(conditions.collect(), Operator::And, true))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -241,7 +239,7 @@ fn whole(bound: &Bound, side: Side) -> Option<(i64, bool)> {
 }
 
 fn lengths_between(value: &Compared, lower: Option<&Bound>, upper: Option<&Bound>) -> Lowered {
-    let subject = as_type(value, Type::Text)?;
+    let subject = as_type(value, Type::Text);
     let kernel = map1::<Text, Long>(|text| i64::try_from(text.encode_utf16().count()).ok());
     let length = Compared { typed: call("strlen", "", vec![subject], Type::Long, kernel), float: false };
     between(length, lower, upper, Some(Ordering::Numeric))
@@ -263,7 +261,7 @@ fn matches(column: &str, schema: &Schema, pattern: &str, of_java: bool) -> Lower
         let regex = regex.clone();
         let constants = format!("{:?}", regex.as_str());
         let kernel = map1::<Text, Truth>(move |text| Some(regex.is_match(text)));
-        Ok(call("regexp_like", &constants, vec![as_type(&value, Type::Text)?], Type::Truth, kernel).expr)
+        Ok(call("regexp_like", &constants, vec![as_type(&value, Type::Text)], Type::Truth, kernel).expr)
     })
 }
 
@@ -289,5 +287,5 @@ fn same(columns: &[String], schema: &Schema) -> Lowered {
         [a, b] => Some(binary_expr(a.clone(), Operator::IsNotDistinctFrom, b.clone())),
         _ => None,
     });
-    fold(conditions.collect(), Operator::And, true)
+    Ok(fold(conditions.collect(), Operator::And, true))
 }

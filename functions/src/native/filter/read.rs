@@ -4,7 +4,7 @@ use ovate_storage::time::{Interval, Zone};
 use serde_json::{Map, Value};
 
 use super::{Bound, Filter, FilterError, MatchValue, Ordering};
-use crate::native::coerce::parse_number;
+use crate::native::coerce::{Number, parse_number};
 use crate::native::convert::exact_long;
 use crate::native::error::nearest;
 use crate::native::parse::parse;
@@ -187,7 +187,7 @@ fn typed(json: &Value, declared: &str, path: &str) -> Result<MatchValue, FilterE
     match declared {
         "STRING" => Ok(MatchValue::String(text)),
         "LONG" => {
-            let number = exact_long(&text).or_else(|| parse_number(&text).map(|n| n.as_long()));
+            let number = exact_long(&text).or_else(|| parse_number(&text).map(Number::as_long));
             number.map(MatchValue::Long).ok_or_else(|| wrong(path, format!("'{text}' is no whole number")))
         }
         "DOUBLE" | "FLOAT" => {

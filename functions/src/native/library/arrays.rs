@@ -34,10 +34,14 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("array_offset_of", 2, 2, |call| position(call, 0)),
     function("array_ordinal_of", 2, 2, |call| position(call, 1)),
     function("array_contains", 2, 2, |call| {
-        compare(call, |list, of| of.iter().all(|wanted| list.iter().any(|value| same(value, wanted))))
+        compare(call, |list, of| {
+            of.iter().all(|wanted| list.iter().any(|value| same(value.as_ref(), wanted.as_ref())))
+        })
     }),
     function("array_overlap", 2, 2, |call| {
-        compare(call, |list, of| of.iter().any(|wanted| list.iter().any(|value| same(value, wanted))))
+        compare(call, |list, of| {
+            of.iter().any(|wanted| list.iter().any(|value| same(value.as_ref(), wanted.as_ref())))
+        })
     }),
     function("scalar_in_array", 2, 2, scalar_in_array),
     function("array_append", 2, 2, |call| {
@@ -123,7 +127,7 @@ impl Value {
 }
 
 /// Elements equal as Java's objects are: NULL equals NULL.
-fn same(a: &Option<Value>, b: &Option<Value>) -> bool {
+fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => a.order(b) == Ordering::Equal,
         (None, None) => true,
@@ -137,7 +141,7 @@ fn distinct(mut list: List) -> List {
         (Some(a), Some(b)) => a.order(b),
         _ => a.is_some().cmp(&b.is_some()),
     });
-    list.dedup_by(|a, b| same(a, b));
+    list.dedup_by(|a, b| same(a.as_ref(), b.as_ref()));
     list
 }
 
@@ -157,7 +161,7 @@ fn read(array: &ArrayRef) -> List {
 fn write(rows: Vec<Option<List>>, element: ElementType) -> Result<ArrayRef> {
     let lengths = rows.iter().map(|row| row.as_ref().map_or(0, Vec::len));
     let offsets = OffsetBuffer::from_lengths(lengths);
-    let nulls = NullBuffer::from_iter(rows.iter().map(Option::is_some));
+    let nulls = rows.iter().map(Option::is_some).collect::<NullBuffer>();
     let values = rows.into_iter().flatten().flatten().map(|value| value?.cast(element));
     let values: ArrayRef = match element {
         ElementType::String => texts(values.map(|value| value.map(|value| value.text()))),
@@ -349,7 +353,7 @@ fn position(call: &Call, first: i64) -> Lowered {
         Ok(Long::collect((0..rows).map(|row| {
             let list = read(&lists.get(row)?);
             let wanted = wanted.get(row)?;
-            let at = list.iter().position(|value| same(value, wanted))?;
+            let at = list.iter().position(|value| same(value.as_ref(), wanted.as_ref()))?;
             Some(i64::try_from(at).ok()? + first)
         })))
     });
@@ -383,7 +387,7 @@ fn scalar_in_array(call: &Call) -> Lowered {
         Ok(Truth::collect((0..rows).map(|row| {
             let list = read(&lists.get(row)?);
             let wanted = wanted.get(row)?;
-            let found = list.iter().any(|value| same(value, wanted));
+            let found = list.iter().any(|value| same(value.as_ref(), wanted.as_ref()));
             (found || wanted.is_some()).then_some(found)
         })))
     });

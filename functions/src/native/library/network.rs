@@ -1,40 +1,28 @@
 //! IPv4 addresses, as dotted text or as longs.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, lit};
 
 use super::{Call, Definition, function};
 use crate::native::error::ExpressionError;
-use crate::native::kernel::{Long, Text, Truth, map1};
+use crate::native::kernel::{Kernel, Long, Text, Truth, map1};
 use crate::native::types::{Type, Typed};
 
 type Lowered = Result<Typed, ExpressionError>;
 
 pub(super) const FUNCTIONS: &[Definition] = &[
     function("ipv4_match", 2, 2, is_inside),
-    function("ipv4_parse", 1, 1, |call| match call.argument(0)?.ty {
-        Type::Long => Ok(call.function(
-            vec![call.long(0)?],
-            Type::Long,
-            map1::<Long, Long>(|v| of_long(v).map(to_long)),
-        )),
-        _ => Ok(call.function(
-            vec![call.text(0)?],
-            Type::Long,
-            map1::<Text, Long>(|v| of_text(v).map(to_long)),
-        )),
+    function("ipv4_parse", 1, 1, |call| {
+        let (of_longs, of_texts) = (|v| of_long(v).map(to_long), |v: &str| of_text(v).map(to_long));
+        by_type(call, "", Type::Long, map1::<Long, Long>(of_longs), map1::<Text, Long>(of_texts))
     }),
-    function("ipv4_stringify", 1, 1, |call| match call.argument(0)?.ty {
-        Type::Long => {
-            let kernel = map1::<Long, Text>(|v| of_long(v).map(|a| a.to_string()));
-            Ok(call.function(vec![call.long(0)?], Type::Text, kernel))
-        }
-        _ => {
-            let kernel = map1::<Text, Text>(|v| of_text(v).map(|a| a.to_string()));
-            Ok(call.function(vec![call.text(0)?], Type::Text, kernel))
-        }
+    function("ipv4_stringify", 1, 1, |call| {
+        let of_longs = |v| of_long(v).map(|address| address.to_string());
+        let of_texts = |v: &str| of_text(v).map(|address| address.to_string());
+        by_type(call, "", Type::Text, map1::<Long, Text>(of_longs), map1::<Text, Text>(of_texts))
     }),
 ];
 
@@ -50,6 +38,14 @@ pub(crate) fn to_long(address: Ipv4Addr) -> i64 {
     i64::from(address.to_bits())
 }
 
+/// Longs are addresses as numbers; everything else is one as text.
+fn by_type(call: &Call, constants: &str, ty: Type, of_longs: Arc<Kernel>, of_texts: Arc<Kernel>) -> Lowered {
+    if call.argument(0)?.ty == Type::Long {
+        return Ok(call.function_with(constants, vec![call.long(0)?], ty, of_longs));
+    }
+    Ok(call.function_with(constants, vec![call.text(0)?], ty, of_texts))
+}
+
 /// Never NULL: what is no address lies in no network.
 fn is_inside(call: &Call) -> Lowered {
     let network = call.required_text(1, "the network")?;
@@ -57,16 +53,9 @@ fn is_inside(call: &Call) -> Lowered {
         return Err(call.error(format!("takes a network like 192.168.0.0/16, not '{network}'")));
     };
     let inside = move |address: Ipv4Addr| address.to_bits() & mask == base;
-    let found = match call.argument(0)?.ty {
-        Type::Long => {
-            let kernel = map1::<Long, Truth>(move |v| of_long(v).map(inside));
-            call.function_with(network, vec![call.long(0)?], Type::Truth, kernel)
-        }
-        _ => {
-            let kernel = map1::<Text, Truth>(move |v| of_text(v).map(inside));
-            call.function_with(network, vec![call.text(0)?], Type::Truth, kernel)
-        }
-    };
+    let of_longs = map1::<Long, Truth>(move |v| of_long(v).map(inside));
+    let of_texts = map1::<Text, Truth>(move |v| of_text(v).map(inside));
+    let found = by_type(call, network, Type::Truth, of_longs, of_texts)?;
     let case = Case::new(None, vec![(Box::new(found.expr), Box::new(lit(true)))], Some(Box::new(lit(false))));
     Ok(Typed::truth(Expr::Case(case)))
 }

@@ -113,8 +113,7 @@ impl Ends {
     pub(crate) fn cut<'a>(self, text: &'a str, set: &str) -> &'a str {
         let inside = |c: char| set.contains(c);
         let text = if self.start { text.trim_start_matches(inside) } else { text };
-        let text = if self.end { text.trim_end_matches(inside) } else { text };
-        text
+        if self.end { text.trim_end_matches(inside) } else { text }
     }
 }
 

@@ -178,7 +178,7 @@ fn what_is_just_not_too_deep_compiles_and_runs_on_an_ordinary_stack() {
     check(&[
         (&vec!["1"; n].join("+"), &many),
         (&format!("{}1{}", "(".repeat(n), ")".repeat(n)), "1"),
-        (&("- ".repeat(n) + "l"), if n % 2 == 0 { "5" } else { "-5" }),
+        (&("- ".repeat(n) + "l"), if n.is_multiple_of(2) { "5" } else { "-5" }),
         (&format!("{}l{}", "abs(".repeat(n), ")".repeat(n)), "5"),
         (&format!("{}0{}", "if(l == 5, 1, ".repeat(n), ")".repeat(n)), "1"),
         (&vec!["l == 4"; n].join(" || "), "0"),
