@@ -102,7 +102,8 @@ impl SupervisorManager {
         Ok(sorted.collect())
     }
 
-    /// Stops reading and publishes what is hot. Returns the specification as it is then.
+    /// Stops reading and publishes what is hot. Returns the specification as it is then. After an error it is suspended
+    /// too: rows that could not be published stay visible, and are read again by a process that never published them.
     pub async fn suspend(&self, id: &str) -> Result<Value> {
         let owned = id.to_owned();
         self.change(move |registry| registry.suspend(&owned)).await?;

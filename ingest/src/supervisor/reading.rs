@@ -88,6 +88,7 @@ impl Runner {
         };
         match decoded {
             Ok(decoded) => {
+                self.refusals = 0;
                 if !messages.is_empty() {
                     self.last_append_ms = now_ms;
                     self.count(&decoded, now_ms);
@@ -99,6 +100,10 @@ impl Runner {
                 // Nothing was appended: the next session reads the batch again.
                 tracing::error!(supervisor = &*self.id, %error, "cannot append rows");
                 self.note("StorageError", error.to_string(), false);
+                self.refusals += 1;
+                if self.refusals > 1 {
+                    self.board.set_state(&self.id, DetailedState::InternalError);
+                }
                 Err(Leave::Again)
             }
         }
@@ -192,6 +197,8 @@ impl Runner {
         let state = if lost {
             self.note("StreamUnavailable", "lost contact with the brokers".into(), true);
             DetailedState::LostContactWithStream
+        } else if self.refusals > 1 {
+            DetailedState::InternalError
         } else if self.is_idle(last_message) {
             DetailedState::Idle
         } else {

@@ -169,20 +169,18 @@ impl Registry {
         if is_stored && goes_on && is_same(before, &next) {
             return Ok(());
         }
-        let result = self.try_replace(supervisor, runner, &next);
-        match result {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                if is_stored {
-                    // What was there before goes on.
+        let Err(error) = self.try_replace(supervisor, runner, &next) else { return Ok(()) };
+        match self.store.catalog().supervisor(&supervisor.id)? {
+            // What is stored goes on, be it the old specification or, where its thread did not start, the new one.
+            Some(stored) => {
+                if stored.spec == before.posted {
                     supervisor.set_current(before.clone());
-                    self.begin_again(supervisor, runner);
-                } else {
-                    self.remove(supervisor);
                 }
-                Err(error)
+                self.begin_again(supervisor, runner);
             }
+            None => self.remove(supervisor),
         }
+        Err(error)
     }
 
     fn try_replace(

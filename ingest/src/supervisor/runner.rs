@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use ovate_storage::{Datasource, Progress, StreamIdentity};
+use ovate_storage::{Datasource, Progress, Published, StorageError, StreamIdentity};
 use rdkafka::config::ClientConfig;
 
 use super::board::Board;
@@ -71,6 +71,8 @@ pub(crate) struct Runner {
     pub(super) last_append_ms: i64,
     pub(super) unreachable_since: Option<Instant>,
     pub(super) was_connected: bool,
+    /// Batches in a row that the store did not take.
+    pub(super) refusals: u32,
     config: ClientConfig,
     commands: Receiver<Stop>,
     publisher: Publisher,
@@ -109,6 +111,7 @@ impl Runner {
             last_append_ms: now_ms(),
             unreachable_since: None,
             was_connected: false,
+            refusals: 0,
             config,
             commands,
             checked_at: None,
@@ -161,7 +164,9 @@ impl Runner {
             return Err(Leave::Again);
         }
         self.show_positions();
-        self.board.set_state(&self.id, DetailedState::Running);
+        if self.refusals == 0 {
+            self.board.set_state(&self.id, DetailedState::Running);
+        }
         self.read(&stream)
     }
 
@@ -286,13 +291,15 @@ impl Runner {
         if let Some((result, took)) = self.publisher.wait() {
             self.publish_ended(result, took);
         }
-        let rows_wait = self.publisher.has_failed();
         let since = Instant::now();
-        let mut result = self.datasource.publish(now_ms());
-        if rows_wait && result.is_ok() {
-            // That was what an earlier publish had left; the hot rows come now.
-            result = self.datasource.publish(now_ms());
-        }
+        let first = self.datasource.publish(now_ms())?;
+        // What an earlier publish could not finish leaves first, be it of an earlier run; the hot rows come now.
+        let second = self.datasource.publish(now_ms());
+        let result = second.map(|second| Published {
+            segments: [first.segments, second.segments].concat(),
+            rows: first.rows + second.rows,
+            size_bytes: first.size_bytes + second.size_bytes,
+        });
         if let Ok(published) = &result {
             self.publisher.settled();
             self.metrics.published(published, since.elapsed());
@@ -358,7 +365,7 @@ impl Runner {
     }
 }
 
-pub(super) type PublishResult = Result<ovate_storage::Published, ovate_storage::StorageError>;
+pub(super) type PublishResult = Result<Published, StorageError>;
 
 fn publish_limits(spec: &SupervisorSpec, options: &IngestOptions) -> PublishLimits {
     let tuning = &spec.tuning;

@@ -35,7 +35,7 @@ pub enum DetailedState {
     PublishFailed,
     /// The stored specification is not accepted by this release, or its datasource could not be declared.
     InvalidSpec,
-    /// The supervisor's thread has ended by an error of this program.
+    /// The store does not take its rows, or its thread has ended, by an error of this program.
     InternalError,
 }
 
