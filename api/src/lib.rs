@@ -24,6 +24,7 @@ mod body;
 mod error;
 pub mod formats;
 mod layers;
+mod percent;
 mod refusal;
 mod routes;
 mod server;
@@ -31,7 +32,7 @@ mod sql;
 mod state;
 mod views;
 
-pub use auth::{AuthOptions, User, hash_password};
+pub use auth::{AuthOptions, User, basic_credentials, hash_password};
 pub use error::ApiError;
 pub use server::serve;
 pub use state::{ApiOptions, AppState, Parts};

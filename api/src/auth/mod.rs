@@ -32,6 +32,7 @@ use self::password::StoredPassword;
 pub use self::password::hash_password;
 use self::recent::Recent;
 use crate::error::ApiError;
+use crate::percent;
 use crate::refusal::Refusal;
 use crate::state::AppState;
 
@@ -67,8 +68,9 @@ impl std::fmt::Debug for User {
 #[derive(Debug)]
 pub(crate) struct Authenticator {
     users: HashMap<String, Arc<StoredPassword>>,
-    /// Checked for names that do not exist, so that they take as long as those that do.
-    nobody: Arc<StoredPassword>,
+    /// Checked for names that do not exist, so that they take as long as those that do. `None` while
+    /// there are no users.
+    nobody: Option<Arc<StoredPassword>>,
     recent: Recent,
     checks: Semaphore,
 }
@@ -87,8 +89,8 @@ impl Authenticator {
             }
         }
         Ok(Self {
+            nobody: if users.is_empty() { None } else { Some(Arc::new(StoredPassword::unknowable()?)) },
             users,
-            nobody: Arc::new(StoredPassword::unknowable()?),
             recent: Recent::new()?,
             checks: Semaphore::new(CHECKS_MAX),
         })
@@ -121,7 +123,7 @@ impl Authenticator {
             return true;
         }
         let known = self.users.get(&name);
-        let stored = Arc::clone(known.unwrap_or(&self.nobody));
+        let Some(stored) = known.or(self.nobody.as_ref()).cloned() else { return false };
         let Ok(_turn) = self.checks.acquire().await else { return false };
         let right = tokio::task::spawn_blocking(move || stored.matches(&password)).await.unwrap_or(false);
         let accepted = right && known.is_some();
@@ -145,6 +147,11 @@ pub(crate) async fn require_user(State(state): State<AppState>, request: Request
     let challenge = HeaderValue::from_static("Basic realm=\"ovate\", charset=\"UTF-8\"");
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
+}
+
+/// The credentials of a URL, `user:password`, as the `Authorization` header carries them after `Basic `.
+pub fn basic_credentials(user_info: &str) -> String {
+    STANDARD.encode(percent::decoded(user_info))
 }
 
 fn credentials(headers: &HeaderMap) -> Option<(String, String)> {

@@ -11,8 +11,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use ovate_storage::Store;
 use ovate_storage::time::{Interval, Zone, parse::parse_iso};
+use ovate_storage::{StorageError, Store};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -121,7 +121,7 @@ async fn tiers(State(state): State<AppState>, Path(name): Path<String>) -> Resul
 }
 
 async fn use_all(State(state): State<AppState>, Path(name): Path<String>) -> Result<Json<Value>, Refusal> {
-    Ok(changed(blocking(move || state.store.mark_used(&name, None)).await?))
+    Ok(changed(blocking(move || none_if_unknown(state.store.mark_used(&name, None))).await?))
 }
 
 async fn disable(
@@ -134,7 +134,8 @@ async fn disable(
         let interval = parameters.get("interval").map_or(Ok(Interval::ETERNITY), interval_of)?;
         return killed(state, name, interval).await;
     }
-    Ok(changed(blocking(move || state.store.mark_unused(&name, None)).await?).into_response())
+    Ok(changed(blocking(move || none_if_unknown(state.store.mark_unused(&name, None))).await?)
+        .into_response())
 }
 
 async fn kill_interval(
@@ -164,7 +165,7 @@ async fn mark_unused(
     Payload(body): Payload<SPEC_BYTES_MAX>,
 ) -> Result<Json<Value>, Refusal> {
     let interval = marked(&body)?;
-    Ok(changed(blocking(move || state.store.mark_unused(&name, Some(interval))).await?))
+    Ok(changed(blocking(move || none_if_unknown(state.store.mark_unused(&name, Some(interval)))).await?))
 }
 
 async fn mark_used(
@@ -173,7 +174,7 @@ async fn mark_used(
     Payload(body): Payload<SPEC_BYTES_MAX>,
 ) -> Result<Json<Value>, Refusal> {
     let interval = marked(&body)?;
-    Ok(changed(blocking(move || state.store.mark_used(&name, Some(interval))).await?))
+    Ok(changed(blocking(move || none_if_unknown(state.store.mark_used(&name, Some(interval)))).await?))
 }
 
 fn marked(body: &[u8]) -> Result<Interval, Refusal> {
@@ -201,6 +202,14 @@ fn interval_of(text: &str) -> Result<Interval, Refusal> {
     }
 }
 
+/// Of a datasource that does not exist, no segment is marked: to Druid that is no mistake.
+fn none_if_unknown(marked: Result<usize, StorageError>) -> Result<usize, StorageError> {
+    match marked {
+        Err(StorageError::UnknownDatasource(_)) => Ok(0),
+        marked => marked,
+    }
+}
+
 fn changed(count: usize) -> Json<Value> {
     Json(json!({ "numChangedSegments": count, "segmentStateChanged": count > 0 }))
 }
@@ -220,7 +229,7 @@ async fn served_of(state: &AppState, name: String) -> Result<Option<Vec<Served>>
 }
 
 /// The datasources that have rows, with their segments.
-fn all_served(store: &Store) -> Result<Vec<(String, Vec<Served>)>, ovate_storage::StorageError> {
+fn all_served(store: &Store) -> Result<Vec<(String, Vec<Served>)>, StorageError> {
     let declared = store.catalog().datasources()?;
     let all = store.datasources().into_iter().filter_map(|name| {
         let granularity = declared.get(&name).map(|record| &record.schema.segment_granularity);

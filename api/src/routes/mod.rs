@@ -14,6 +14,7 @@ use axum::Router;
 use axum::http::Uri;
 use axum::routing::MethodRouter;
 
+use crate::percent;
 use crate::refusal::Refusal;
 use crate::state::AppState;
 
@@ -60,12 +61,17 @@ where
 #[derive(Debug, Default)]
 struct Parameters(Vec<(String, String)>);
 
+/// Undoes the escapes of a query string, where `+` is a space.
+fn form(text: &str) -> String {
+    percent::decoded(&text.replace('+', " "))
+}
+
 impl Parameters {
     fn of(uri: &Uri) -> Self {
         let decoded =
             uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).map(|pair| {
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                (percent_decoded(name), percent_decoded(value))
+                (form(name), form(value))
             });
         Self(decoded.collect())
     }
@@ -89,27 +95,6 @@ impl Parameters {
     fn is_true(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
-}
-
-/// `%20` and `+` undone. What is no escape stays as it is.
-fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escaped = (bytes[at] == b'%')
-            .then(|| std::str::from_utf8(bytes.get(at + 1..at + 3)?).ok())
-            .flatten()
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        if let Some(byte) = escaped {
-            out.push(byte);
-            at += 3;
-        } else {
-            out.push(if bytes[at] == b'+' { b' ' } else { bytes[at] });
-            at += 1;
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use axum::extract::{Path, State};
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures::{StreamExt, stream::once};
+use futures::StreamExt;
+use futures::stream::{empty, once};
 use ovate_query::{QueryError, SqlResult};
 
 use self::request::SqlBody;
@@ -68,7 +69,7 @@ async fn answer(result: SqlResult, style: ResultStyle, arrow: bool) -> Result<Re
     let SqlResult { sql_query_id, columns, zone, mut batches, .. } = result;
     let batches: Batches = match batches.next().await {
         Some(first) => once(std::future::ready(Ok(first?))).chain(batches).boxed(),
-        None => batches,
+        None => empty().boxed(),
     };
     let (encoder, media_type) = if arrow {
         (Encoder::Arrow(Box::new(ArrowWriter::new(columns, zone))), MEDIA_TYPE)

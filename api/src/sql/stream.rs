@@ -46,7 +46,7 @@ pub(crate) enum Encoder {
 /// The body that carries a whole result.
 pub(crate) fn body(sql_query_id: String, batches: Batches, encoder: Encoder) -> Body {
     let state = State { sql_query_id, batches, encoder, begun: false, ended: false, batch: None };
-    Body::from_stream(stream::unfold(Some(state), |state| async move {
+    let chunks = stream::unfold(Some(state), |state| async move {
         let mut state = state?;
         match state.chunk().await {
             Ok(None) => None,
@@ -57,7 +57,9 @@ pub(crate) fn body(sql_query_id: String, batches: Batches, encoder: Encoder) -> 
                 Some((Err(error), None))
             }
         }
-    }))
+    });
+    // Compression asks once more after the end.
+    Body::from_stream(chunks.fuse())
 }
 
 struct State {

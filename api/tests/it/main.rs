@@ -1,1 +1,9 @@
-//! Tests of the API as a whole, in one binary.
+//! The API as clients meet it: the whole router over a real store, engine and supervisor manager, compared with
+//! exchanges that were recorded from a Druid 33 (`tests/recorded`).
+
+mod access;
+mod life;
+mod recorded;
+mod same_as_druid;
+mod serving;
+mod world;
