@@ -4,12 +4,12 @@
 //! cargo run --release -p ovate-ingest --example decode -- SPEC.json MESSAGES.jsonl [SECONDS]
 //! ```
 //!
-//! Messages are decoded in batches, over and over; rows are counted, with and without appending them to the store.
+//! Messages are decoded in batches, over and over, with and without appending them to the store.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use ovate_ingest::pipeline::{Message, Pipeline};
+use ovate_ingest::pipeline::{Counts, Message, Pipeline};
 use ovate_ingest::spec::SupervisorSpec;
 use ovate_storage::{Progress, Store, StoreOptions};
 
@@ -26,13 +26,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let text = std::fs::read_to_string(messages)?;
     let payloads: Vec<&[u8]> = text.lines().map(str::as_bytes).collect();
     for append in [false, true] {
-        let (rows, bytes, elapsed) = run(&spec, &payloads, Duration::from_secs(seconds), append)?;
-        let rate = rows as f64 / elapsed.as_secs_f64();
+        let (counts, elapsed) = run(&spec, &payloads, Duration::from_secs(seconds), append)?;
+        let rate = counts.messages as f64 / elapsed.as_secs_f64();
         println!(
-            "{}: {rate:.0} rows/s, {:.0} MB/s, {:.0} ns a row",
+            "{}: {rate:.0} messages/s, {:.0} MB/s, {:.0} ns a message; {} with errors, {} unparseable",
             if append { "decode and append" } else { "decode" },
-            bytes as f64 / elapsed.as_secs_f64() / 1e6,
+            counts.bytes as f64 / elapsed.as_secs_f64() / 1e6,
             1e9 / rate,
+            counts.processed_with_error,
+            counts.unparseable,
         );
     }
     Ok(())
@@ -43,13 +45,13 @@ fn run(
     payloads: &[&[u8]],
     at_least: Duration,
     append: bool,
-) -> Result<(u64, u64, Duration), Box<dyn Error>> {
+) -> Result<(Counts, Duration), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let store = Store::open(folder.path(), StoreOptions::default())?;
     let datasource = store.ensure_datasource(spec.id(), spec.ingestion.shared_table_schema())?;
     let mut pipeline = Pipeline::new(&spec.ingestion)?;
     let mut writer = datasource.writer();
-    let (mut rows, mut bytes) = (0, 0);
+    let mut counts = Counts::default();
     let start = Instant::now();
     while start.elapsed() < at_least {
         for batch in payloads.chunks(BATCH) {
@@ -61,12 +63,11 @@ fn run(
                 offset: offset as i64,
             });
             let decoded = pipeline.decode(&mut writer, messages, 0)?;
-            rows += decoded.batch.rows() as u64;
-            bytes += decoded.counts.bytes;
+            counts += decoded.counts;
             if append {
                 writer.append(decoded.batch, &Progress::default(), 0)?;
             }
         }
     }
-    Ok((rows, bytes, start.elapsed()))
+    Ok((counts, start.elapsed()))
 }
