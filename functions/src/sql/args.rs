@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, PrimitiveArray,
-    StringViewArray, StringViewBuilder, TimestampMillisecondArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Float64Array, Int64Array, ListArray,
+    PrimitiveArray, StringViewArray, StringViewBuilder, TimestampMillisecondArray,
 };
 use arrow::datatypes::{Float32Type, Float64Type, Int64Type, TimestampMillisecondType};
 use datafusion::error::Result;
@@ -281,7 +281,10 @@ pub(super) fn texts(
 }
 
 /// A result of texts that are parts of an argument's texts.
-pub(super) fn parts<'a>(args: &Args, mut value: impl FnMut(usize) -> Result<Option<&'a str>>) -> Result<ArrayRef> {
+pub(super) fn parts<'a>(
+    args: &Args,
+    mut value: impl FnMut(usize) -> Result<Option<&'a str>>,
+) -> Result<ArrayRef> {
     let mut builder = StringViewBuilder::with_capacity(args.rows());
     for row in 0..args.rows() {
         builder.append_option(value(row)?);

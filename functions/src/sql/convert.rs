@@ -16,7 +16,9 @@ use arrow::array::{
     TimestampMillisecondArray, new_null_array,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMillisecondType};
+use arrow::datatypes::{
+    DataType, Field, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMillisecondType,
+};
 use datafusion::error::Result;
 use ovate_storage::time::parse::parse_iso;
 use ovate_storage::time::{JodaPattern, Zone};
@@ -67,7 +69,11 @@ pub(super) fn accepts(kind: Kind, given: &DataType) -> bool {
         || given.is_string()
         || matches!(
             given,
-            DataType::Null | DataType::Boolean | DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
+            DataType::Null
+                | DataType::Boolean
+                | DataType::Timestamp(..)
+                | DataType::Date32
+                | DataType::Date64
         );
     match kind {
         Kind::Any => true,
@@ -136,12 +142,20 @@ pub(super) fn convert(kind: Kind, array: &ArrayRef) -> Result<ArrayRef> {
 
 fn to_text(array: &ArrayRef) -> Result<ArrayRef> {
     Ok(match array.data_type() {
-        DataType::Float64 => {
-            Arc::new(array.as_primitive::<Float64Type>().iter().map(|v| v.map(double_text)).collect::<StringViewArray>())
-        }
-        DataType::Float32 => {
-            Arc::new(array.as_primitive::<Float32Type>().iter().map(|v| v.map(float_text)).collect::<StringViewArray>())
-        }
+        DataType::Float64 => Arc::new(
+            array
+                .as_primitive::<Float64Type>()
+                .iter()
+                .map(|v| v.map(double_text))
+                .collect::<StringViewArray>(),
+        ),
+        DataType::Float32 => Arc::new(
+            array
+                .as_primitive::<Float32Type>()
+                .iter()
+                .map(|v| v.map(float_text))
+                .collect::<StringViewArray>(),
+        ),
         given if is_time(given) => {
             let date = matches!(given, DataType::Date32 | DataType::Date64);
             let pattern = JodaPattern::compile(if date { "yyyy-MM-dd" } else { "yyyy-MM-dd HH:mm:ss" })
@@ -179,7 +193,8 @@ fn to_time(array: &ArrayRef) -> Result<ArrayRef> {
 fn to_boolean(array: &ArrayRef) -> Result<ArrayRef> {
     if array.data_type().is_string() {
         let texts = cast(array, &DataType::Utf8View)?;
-        let values = texts.as_string_view().iter().map(|text| text.map(|text| text.eq_ignore_ascii_case("true")));
+        let values =
+            texts.as_string_view().iter().map(|text| text.map(|text| text.eq_ignore_ascii_case("true")));
         return Ok(Arc::new(values.collect::<BooleanArray>()));
     }
     let numbers = to_number(array, &DataType::Float64)?;
@@ -199,7 +214,8 @@ fn to_number(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
     }
     if is_time(given) {
         let times = cast(array, &TIME)?;
-        let longs: ArrayRef = Arc::new(times.as_primitive::<TimestampMillisecondType>().reinterpret_cast::<Int64Type>());
+        let longs: ArrayRef =
+            Arc::new(times.as_primitive::<TimestampMillisecondType>().reinterpret_cast::<Int64Type>());
         return Ok(if *wanted == DataType::Int64 { longs } else { cast(&longs, wanted)? });
     }
     if given.is_floating() && *wanted == DataType::Int64 {

@@ -19,11 +19,14 @@
 
 mod aggregate;
 mod args;
+mod catalogue;
 mod convert;
 mod error;
 mod number;
 mod planner;
 mod spec;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 
@@ -32,6 +35,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::ScalarUDF;
 
 pub use aggregate::aggregate_functions;
+pub use catalogue::{RoutineInfo, catalogue};
 pub use error::FunctionError;
 pub use planner::FunctionSyntax;
 

@@ -172,7 +172,12 @@ impl Hash for DruidFunction {
 
 impl DruidFunction {
     /// A NULL row has no value in the dictionary, but may have a result: that of `NVL`, say.
-    fn fill_null_rows(&self, args: &[ColumnarValue], keys: &dyn Array, results: ArrayRef) -> Result<ArrayRef> {
+    fn fill_null_rows(
+        &self,
+        args: &[ColumnarValue],
+        keys: &dyn Array,
+        results: ArrayRef,
+    ) -> Result<ArrayRef> {
         if keys.null_count() == 0 {
             return Ok(results);
         }
@@ -261,7 +266,8 @@ impl ScalarUDFImpl for DruidFunction {
             columns.push(match value {
                 ColumnarValue::Scalar(value) => self.literal(i, value)?,
                 ColumnarValue::Array(array) => {
-                    let array = dictionary.filter(|(at, _)| *at == i).map_or(array, |(_, found)| found.values());
+                    let array =
+                        dictionary.filter(|(at, _)| *at == i).map_or(array, |(_, found)| found.values());
                     Column { array: convert::convert(self.spec.kind(i), array)?, literal: false }
                 }
             });

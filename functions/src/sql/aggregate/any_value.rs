@@ -71,12 +71,19 @@ impl AggregateUDFImpl for AnyValue {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(format_state_name(args.name, "value"), args.return_type().clone(), true))])
+        Ok(vec![Arc::new(Field::new(
+            format_state_name(args.name, "value"),
+            args.return_type().clone(),
+            true,
+        ))])
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let text_bytes = literal::whole(NAME, &args, 1, 1..=i64::from(i32::MAX))?.unwrap_or(TEXT_BYTES);
-        Ok(Box::new(First { text_bytes: text_bytes as usize, value: ScalarValue::try_from(args.return_type())? }))
+        Ok(Box::new(First {
+            text_bytes: text_bytes as usize,
+            value: ScalarValue::try_from(args.return_type())?,
+        }))
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {

@@ -38,8 +38,18 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
         })
     };
     vec![
-        function(Kind::Default, "approx_count_distinct", &["approx_count_distinct_builtin", "approx_distinct"], 1),
-        function(Kind::HyperLogLog, "approx_count_distinct_ds_hll", &["approx_count_distinct_ds_hll_utf8"], 3),
+        function(
+            Kind::Default,
+            "approx_count_distinct",
+            &["approx_count_distinct_builtin", "approx_distinct"],
+            1,
+        ),
+        function(
+            Kind::HyperLogLog,
+            "approx_count_distinct_ds_hll",
+            &["approx_count_distinct_ds_hll_utf8"],
+            3,
+        ),
         function(Kind::Theta, "approx_count_distinct_ds_theta", &[], 2),
     ]
 }
@@ -262,7 +272,11 @@ impl GroupsAccumulator for Groups {
         Ok(())
     }
 
-    fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        opt_filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
         let values = first(values)?;
         let mut sketches = vec![self.empty.clone(); values.len()];
         hash::for_each(values, &mut |row, hash| {

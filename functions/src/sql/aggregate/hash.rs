@@ -84,7 +84,8 @@ pub(super) fn for_each(array: &ArrayRef, take: &mut dyn FnMut(usize, u64)) -> Re
         given if given.is_numeric() => {
             let doubles = cast(array, &DataType::Float64)?;
             // Zero has two signs and NaN many forms.
-            let of = |value: f64| of_long(if value.is_nan() { f64::NAN } else { value + 0.0 }.to_bits() as i64);
+            let of =
+                |value: f64| of_long(if value.is_nan() { f64::NAN } else { value + 0.0 }.to_bits() as i64);
             each(doubles.as_primitive::<Float64Type>().iter(), take, of);
         }
         _ => for_each(&cast(array, &DataType::Utf8View)?, take)?,

@@ -191,10 +191,15 @@ mod tests {
 
     #[test]
     fn merging_is_the_same_as_seeing_all() {
-        for (left, right) in [(0..10, 5..15), (0..10, 0..50_000), (0..50_000, 20..30), (0..40_000, 30_000..90_000)] {
+        for (left, right) in
+            [(0..10, 5..15), (0..10, 0..50_000), (0..50_000, 20..30), (0..40_000, 30_000..90_000)]
+        {
             let mut merged = of(left.clone(), 12);
             merged.merge(&HyperLogLog::from_bytes(12, &of(right.clone(), 12).to_bytes()).unwrap());
-            assert_eq!(merged.estimate(), of(left.start.min(right.start)..left.end.max(right.end), 12).estimate());
+            assert_eq!(
+                merged.estimate(),
+                of(left.start.min(right.start)..left.end.max(right.end), 12).estimate()
+            );
         }
     }
 

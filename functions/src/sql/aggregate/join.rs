@@ -70,7 +70,8 @@ impl AggregateUDFImpl for StringAgg {
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let separator = literal::text(NAME, &args, 1)?.unwrap_or_default();
-        let bytes_max = literal::whole(NAME, &args, 2, 1..=i64::from(i32::MAX))?.unwrap_or(MADE_MAX as i64) as usize;
+        let bytes_max =
+            literal::whole(NAME, &args, 2, 1..=i64::from(i32::MAX))?.unwrap_or(MADE_MAX as i64) as usize;
         let texts = if args.is_distinct { Texts::Distinct(BTreeSet::new()) } else { Texts::All(Vec::new()) };
         Ok(Box::new(Joined { separator, bytes_max, bytes: 0, texts }))
     }
@@ -126,7 +127,11 @@ impl Accumulator for Joined {
         };
         if matches!(values.data_type(), DataType::List(_)) {
             let lists = convert::convert(Kind::TextList, values)?;
-            return lists.as_list::<i32>().iter().flatten().try_for_each(|texts| self.take(texts.as_string_view()));
+            return lists
+                .as_list::<i32>()
+                .iter()
+                .flatten()
+                .try_for_each(|texts| self.take(texts.as_string_view()));
         }
         self.take(convert::convert(Kind::Text, values)?.as_string_view())
     }

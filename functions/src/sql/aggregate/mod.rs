@@ -18,6 +18,7 @@ mod theta;
 
 use std::sync::Arc;
 
+use datafusion::functions_aggregate::variance::var_samp_udaf;
 use datafusion::logical_expr::AggregateUDF;
 
 /// Every aggregate. Register these after DataFusion's own, some of which they replace.
@@ -27,5 +28,6 @@ pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     all.push(any_value::function());
     all.push(join::function());
     all.push(quantile::function());
+    all.push(AggregateUDF::clone(&var_samp_udaf()).with_aliases(["variance"]));
     all.into_iter().map(Arc::new).collect()
 }

@@ -44,7 +44,8 @@ fn common<'a>(types: impl Iterator<Item = &'a DataType>) -> Option<Kind> {
 }
 
 fn extreme(args: &Args, wanted: Ordering) -> Result<ArrayRef> {
-    let types = (0..args.len()).map(|i| Ok(args.column(i)?.array.data_type().clone())).collect::<Result<Vec<_>>>()?;
+    let types =
+        (0..args.len()).map(|i| Ok(args.column(i)?.array.data_type().clone())).collect::<Result<Vec<_>>>()?;
     let Some(kind) = common(types.iter()) else {
         return Ok(arrow::array::new_null_array(&DataType::Null, args.rows()));
     };

@@ -22,7 +22,8 @@ const LONG_OR_DOUBLE: Returns = Returns::By(|types| {
 
 pub(super) const SPECS: &[Spec] = &[
     Spec::new("ABS", &[Number], LIKE_FIRST, |args| map(args, |x, _| x.wrapping_abs(), |x, _| x.abs())),
-    Spec::new("CEIL", &[Number], LIKE_FIRST, |args| map(args, |x, _| x, |x, _| x.ceil())).aliases(&["CEILING"]),
+    Spec::new("CEIL", &[Number], LIKE_FIRST, |args| map(args, |x, _| x, |x, _| x.ceil()))
+        .aliases(&["CEILING"]),
     Spec::new("FLOOR", &[Number], LIKE_FIRST, |args| map(args, |x, _| x, |x, _| x.floor())),
     Spec::new("ROUND", &[Number, Long], LIKE_FIRST, |args| map(args, round_long, round_double)).required(1),
     Spec::new("TRUNCATE", &[Number, Long], LIKE_FIRST, |args| map(args, truncate_long, truncate_double))
@@ -42,7 +43,11 @@ pub(super) const SPECS: &[Spec] = &[
 ];
 
 /// Applies one of two functions by the type of the first argument; the second argument, 0 unless given, goes along.
-fn map(args: &Args, of_long: impl Fn(i64, i64) -> i64, of_double: impl Fn(f64, i64) -> f64) -> Result<ArrayRef> {
+fn map(
+    args: &Args,
+    of_long: impl Fn(i64, i64) -> i64,
+    of_double: impl Fn(f64, i64) -> f64,
+) -> Result<ArrayRef> {
     let digits = args.optional(1, |i| args.long(i))?;
     let digits = |row: usize| digits.map_or(Some(0), |digits| digits.get(row));
     let rows = 0..args.rows();
@@ -99,7 +104,9 @@ fn divide(
     }
     let args = &args.converted(Kind::Double)?;
     let (left, right) = (args.double(0)?, args.double(1)?);
-    doubles(args, |row| Ok(left.get(row).zip(right.get(row)).and_then(|(left, right)| of_doubles(left, right))))
+    doubles(args, |row| {
+        Ok(left.get(row).zip(right.get(row)).and_then(|(left, right)| of_doubles(left, right)))
+    })
 }
 
 fn div(args: &Args) -> Result<ArrayRef> {

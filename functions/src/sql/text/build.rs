@@ -15,9 +15,15 @@ use crate::sql::spec::{Returns, Spec};
 pub(super) const SPECS: &[Spec] = &[
     Spec::new("CONCAT", &[Text], Returns::Text, concat).variadic(),
     Spec::new("TEXTCAT", &[Text, Text], Returns::Text, concat),
-    Spec::new("LOWER", &[Text], Returns::Text, |args| map(args, |text, out| out.push_str(&text.to_lowercase()))),
-    Spec::new("UPPER", &[Text], Returns::Text, |args| map(args, |text, out| out.push_str(&text.to_uppercase()))),
-    Spec::new("REVERSE", &[Text], Returns::Text, |args| map(args, |text, out| out.extend(text.chars().rev()))),
+    Spec::new("LOWER", &[Text], Returns::Text, |args| {
+        map(args, |text, out| out.push_str(&text.to_lowercase()))
+    }),
+    Spec::new("UPPER", &[Text], Returns::Text, |args| {
+        map(args, |text, out| out.push_str(&text.to_uppercase()))
+    }),
+    Spec::new("REVERSE", &[Text], Returns::Text, |args| {
+        map(args, |text, out| out.extend(text.chars().rev()))
+    }),
     Spec::new("REPEAT", &[Text, Long], Returns::Text, repeat),
     Spec::new("REPLACE", &[Text, Text, Text], Returns::Text, replace),
     Spec::new("LPAD", &[Text, Long, Text], Returns::Text, |args| pad(args, Side::Left)).required(2),
@@ -51,7 +57,7 @@ fn repeat(args: &Args) -> Result<ArrayRef> {
         let (Some(text), Some(times)) = (text.get(row), times.get(row)) else { return Ok(None) };
         let Some(times) = usize::try_from(times).ok().filter(|times| *times > 0) else { return Ok(None) };
         check_length(args, text.len().saturating_mul(times))?;
-        (0..times).for_each(|_| out.push_str(text));
+        out.push_str(&text.repeat(times));
         Ok(Some(()))
     })
 }
@@ -59,7 +65,9 @@ fn repeat(args: &Args) -> Result<ArrayRef> {
 fn replace(args: &Args) -> Result<ArrayRef> {
     let (text, from, to) = (args.text(0)?, args.text(1)?, args.text(2)?);
     texts(args, |row, out| {
-        let (Some(text), Some(from), Some(to)) = (text.get(row), from.get(row), to.get(row)) else { return Ok(None) };
+        let (Some(text), Some(from), Some(to)) = (text.get(row), from.get(row), to.get(row)) else {
+            return Ok(None);
+        };
         if to.len() > from.len() {
             // An empty text is found once before every character and once at the end.
             let found = if from.is_empty() { text.len() + 1 } else { text.len() / from.len() };
@@ -93,9 +101,13 @@ fn pad(args: &Args, side: Side) -> Result<ArrayRef> {
             return Ok(Some(()));
         }
         let (missing, unit) = (length - have, utf16::length(padding));
-        let padding =
-            if unit == 0 { String::new() } else { utf16::slice(&padding.repeat(missing.div_ceil(unit)), 0, missing) };
-        let (first, second) = if side == Side::Left { (padding.as_str(), text) } else { (text, padding.as_str()) };
+        let padding = if unit == 0 {
+            String::new()
+        } else {
+            utf16::slice(&padding.repeat(missing.div_ceil(unit)), 0, missing)
+        };
+        let (first, second) =
+            if side == Side::Left { (padding.as_str(), text) } else { (text, padding.as_str()) };
         out.push_str(first);
         out.push_str(second);
         Ok(Some(()))

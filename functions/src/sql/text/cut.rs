@@ -15,7 +15,9 @@ pub(super) const SPECS: &[Spec] = &[
     Spec::new("RIGHT", &[Text, Long], Returns::Text, |args| {
         edge(args, |length, count| (length.saturating_sub(count), length))
     }),
-    Spec::new("BTRIM", &[Text, Text], Returns::Text, |args| trim(args, Ends::BOTH)).required(1).aliases(&["TRIM"]),
+    Spec::new("BTRIM", &[Text, Text], Returns::Text, |args| trim(args, Ends::BOTH))
+        .required(1)
+        .aliases(&["TRIM"]),
     Spec::new("LTRIM", &[Text, Text], Returns::Text, |args| trim(args, Ends::START)).required(1),
     Spec::new("RTRIM", &[Text, Text], Returns::Text, |args| trim(args, Ends::END)).required(1),
 ];

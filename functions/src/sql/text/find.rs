@@ -9,7 +9,11 @@ use crate::sql::convert::Kind::{Long, Text};
 use crate::sql::spec::{Returns, Spec};
 
 pub(super) const SPECS: &[Spec] = &[
-    Spec::new("LENGTH", &[Text], Returns::Long, length).aliases(&["CHAR_LENGTH", "CHARACTER_LENGTH", "STRLEN"]),
+    Spec::new("LENGTH", &[Text], Returns::Long, length).aliases(&[
+        "CHAR_LENGTH",
+        "CHARACTER_LENGTH",
+        "STRLEN",
+    ]),
     Spec::new("STRPOS", &[Text, Text], Returns::Long, |args| position(args, 0, 1)).aliases(&["STR_POSITION"]),
     Spec::new("POSITION", &[Text, Text, Long], Returns::Long, |args| position(args, 1, 0)).required(2),
     Spec::new("CONTAINS_STRING", &[Text, Text], Returns::Boolean, contains),
@@ -28,7 +32,9 @@ fn position(args: &Args, text_at: usize, part_at: usize) -> Result<ArrayRef> {
     let from = args.optional(2, |i| args.long(i))?;
     longs(args, |row| {
         let from = from.map_or(Some(1), |from| from.get(row));
-        let (Some(text), Some(part), Some(from)) = (text.get(row), part.get(row), from) else { return Ok(None) };
+        let (Some(text), Some(part), Some(from)) = (text.get(row), part.get(row), from) else {
+            return Ok(None);
+        };
         let from = usize::try_from(from.saturating_sub(1).max(0)).unwrap_or(usize::MAX);
         Ok(Some(utf16::find(text, part, from).map_or(0, |at| at as i64 + 1)))
     })
@@ -58,7 +64,8 @@ fn parse_long(args: &Args) -> Result<ArrayRef> {
         let Some(radix) = u32::try_from(radix).ok().filter(|radix| (2..=36).contains(radix)) else {
             return Err(args.wrong(1, format!("{radix} is no radix; they run from 2 to 36")).into());
         };
-        let prefixed = if radix == 16 { text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) } else { None };
+        let prefixed =
+            if radix == 16 { text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) } else { None };
         Ok(i64::from_str_radix(prefixed.unwrap_or(text), radix).ok())
     })
 }

@@ -90,7 +90,9 @@ fn for_people(args: &Args, format: impl Fn(i64, usize) -> String) -> Result<Arra
         let precision = precision.map_or(Some(2), |precision| precision.get(row));
         let (Some(value), Some(precision)) = (value.get(row), precision) else { return Ok(None) };
         let Some(precision) = usize::try_from(precision).ok().filter(|precision| *precision <= 3) else {
-            return Err(args.wrong(1, format!("the precision must lie between 0 and 3, not {precision}")).into());
+            return Err(args
+                .wrong(1, format!("the precision must lie between 0 and 3, not {precision}"))
+                .into());
         };
         out.push_str(&format(value, precision));
         Ok(Some(()))

@@ -14,7 +14,8 @@ use crate::sql::spec::{Returns, Spec};
 pub(super) const SPECS: &[Spec] = &[
     Spec::new("STRING_TO_MV", &[Text, Text], Returns::TextList, split).aliases(&["STRING_TO_ARRAY"]),
     Spec::new("MV_TO_STRING", &[TextList, Text], Returns::Text, join).aliases(&["ARRAY_TO_STRING"]),
-    Spec::new("MV_TO_ARRAY", &[TextList], Returns::TextList, |args| filter(args, |_, _| true)).aliases(&["ARRAY_TO_MV"]),
+    Spec::new("MV_TO_ARRAY", &[TextList], Returns::TextList, |args| filter(args, |_, _| true))
+        .aliases(&["ARRAY_TO_MV"]),
     Spec::new("MV_LENGTH", &[TextList], Returns::Long, length),
     Spec::new("MV_OFFSET", &[TextList, Long], Returns::Text, |args| element(args, 0)),
     Spec::new("MV_ORDINAL", &[TextList, Long], Returns::Text, |args| element(args, 1)),
@@ -28,7 +29,9 @@ pub(super) const SPECS: &[Spec] = &[
         filter(args, |value, wanted| wanted.is_some_and(|wanted| wanted.iter().any(|text| text == value)))
     }),
     Spec::new("MV_FILTER_NONE", &[TextList, TextList], Returns::TextList, |args| {
-        filter(args, |value, unwanted| !unwanted.is_some_and(|unwanted| unwanted.iter().any(|text| text == value)))
+        filter(args, |value, unwanted| {
+            !unwanted.is_some_and(|unwanted| unwanted.iter().any(|text| text == value))
+        })
     }),
 ];
 
@@ -49,7 +52,10 @@ fn split(args: &Args) -> Result<ArrayRef> {
         };
         let mut pieces: Vec<&str> = separator.split(text).collect();
         // An empty match before the first character separates nothing.
-        if pieces.len() > 1 && pieces.first() == Some(&"") && separator.find(text).is_some_and(|m| m.end() == 0) {
+        if pieces.len() > 1
+            && pieces.first() == Some(&"")
+            && separator.find(text).is_some_and(|m| m.end() == 0)
+        {
             pieces.remove(0);
         }
         while pieces.len() > 1 && pieces.last() == Some(&"") {

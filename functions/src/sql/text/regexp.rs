@@ -82,11 +82,13 @@ fn replace(args: &Args) -> Result<ArrayRef> {
     let mut patterns = args.compiled(1, compiled)?;
     let mut last: Option<(String, &str, Vec<Piece>)> = None;
     texts(args, |row, out| {
-        let (Some(text), Some(replacement), Some(regex)) = (text.get(row), replacement.get(row), patterns.get(row)?)
+        let (Some(text), Some(replacement), Some(regex)) =
+            (text.get(row), replacement.get(row), patterns.get(row)?)
         else {
             return Ok(None);
         };
-        let stale = last.as_ref().is_none_or(|(pattern, text, _)| pattern != regex.as_str() || *text != replacement);
+        let stale =
+            last.as_ref().is_none_or(|(pattern, text, _)| pattern != regex.as_str() || *text != replacement);
         if stale {
             let made = pieces(replacement, regex).map_err(|problem| args.wrong(2, problem))?;
             last = Some((regex.as_str().to_owned(), replacement, made));

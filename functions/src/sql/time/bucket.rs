@@ -12,7 +12,8 @@ use crate::sql::convert::Kind::{Long, Text, Time};
 use crate::sql::spec::{Returns, Spec};
 
 pub(super) const SPECS: &[Spec] = &[
-    Spec::new("TIME_FLOOR", &[Time, Text, Time, Text], Returns::Time, |args| cut(args, Edge::Start)).required(2),
+    Spec::new("TIME_FLOOR", &[Time, Text, Time, Text], Returns::Time, |args| cut(args, Edge::Start))
+        .required(2),
     Spec::new("TIME_CEIL", &[Time, Text, Time, Text], Returns::Time, |args| cut(args, Edge::End)).required(2),
     Spec::new("TIME_SHIFT", &[Time, Text, Long, Text], Returns::Time, shift).required(3),
 ];
@@ -58,7 +59,11 @@ impl Buckets {
     }
 
     /// The edge of every row's bucket.
-    pub(super) fn edges(&mut self, edge: Edge, rows: &Numbers<'_, TimestampMillisecondType>) -> Option<ArrayRef> {
+    pub(super) fn edges(
+        &mut self,
+        edge: Edge,
+        rows: &Numbers<'_, TimestampMillisecondType>,
+    ) -> Option<ArrayRef> {
         let rows: &TimestampMillisecondArray = rows.rows()?;
         let edges: Vec<i64> = rows.values().iter().map(|time_ms| self.edge(edge, *time_ms)).collect();
         Some(Arc::new(TimestampMillisecondArray::new(edges.into(), rows.nulls().cloned())))
@@ -105,7 +110,8 @@ fn shift(args: &Args) -> Result<ArrayRef> {
     let steps = args.long(2)?;
     let mut zones = args.zone(3)?;
     times(args, |row| {
-        let (Some(time_ms), Some(steps), Some(period)) = (time.get(row), steps.get(row), periods.get(row)?) else {
+        let (Some(time_ms), Some(steps), Some(period)) = (time.get(row), steps.get(row), periods.get(row)?)
+        else {
             return Ok(None);
         };
         Ok(Some(period.add(time_ms, steps, zones.get(row)?)))

@@ -61,7 +61,10 @@ fn write_iso(out: &mut String, time_ms: i64, zone: Zone) -> std::fmt::Result {
     Ok(())
 }
 
-fn pattern<'a>(patterns: &'a mut Option<Compiled<'_, JodaPattern>>, row: usize) -> Result<Option<&'a JodaPattern>> {
+fn pattern<'a>(
+    patterns: &'a mut Option<Compiled<'_, JodaPattern>>,
+    row: usize,
+) -> Result<Option<&'a JodaPattern>> {
     match patterns {
         Some(patterns) => patterns.get(row),
         None => Ok(None),

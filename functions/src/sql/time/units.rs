@@ -59,7 +59,9 @@ fn truncate(args: &Args) -> Result<ArrayRef> {
         };
     }
     times(args, |row| {
-        let (Some(period), Some(time_ms)) = (periods.get(row)?.copied(), time.get(row)) else { return Ok(None) };
+        let (Some(period), Some(time_ms)) = (periods.get(row)?.copied(), time.get(row)) else {
+            return Ok(None);
+        };
         Ok(Some(period.floor(time_ms, None, zones.get(row)?)))
     })
 }
@@ -105,7 +107,8 @@ fn add(args: &Args) -> Result<ArrayRef> {
     let time = args.time(2)?;
     let mut zones = args.zone(3)?;
     times(args, |row| {
-        let (Some(unit), Some(count), Some(time_ms)) = (units.get(row)?.copied(), counts.get(row), time.get(row))
+        let (Some(unit), Some(count), Some(time_ms)) =
+            (units.get(row)?.copied(), counts.get(row), time.get(row))
         else {
             return Ok(None);
         };
@@ -126,7 +129,8 @@ fn difference(args: &Args) -> Result<ArrayRef> {
     let to = args.time(2)?;
     let mut zones = args.zone(3)?;
     longs(args, |row| {
-        let (Some(unit), Some(from), Some(to)) = (units.get(row)?.copied(), from.get(row), to.get(row)) else {
+        let (Some(unit), Some(from), Some(to)) = (units.get(row)?.copied(), from.get(row), to.get(row))
+        else {
             return Ok(None);
         };
         Ok(Some(match unit {
