@@ -22,10 +22,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
 use crate::error::QueryError;
 use crate::gate::{Entry, Gate, Register};
+use crate::interrupt::Interrupt;
 use crate::options::EngineOptions;
 use crate::plan::explain;
 use crate::planner::{self, Planned};
@@ -86,12 +88,13 @@ impl Engine {
         };
         let sql_query_id = request.sql_query_id.clone();
         let entry = self.register.enter(&sql_query_id);
+        let token = entry.token();
         let (head_sender, head) = oneshot::channel();
         let (sender, mut receiver) = mpsc::channel(BATCHES_AHEAD);
         let statement =
             Statement { shared: Arc::clone(&self.shared), request, entry, started: Instant::now() };
         let task = runtime.spawn(statement.run(head_sender, sender));
-        let guard = AbortOnDrop(task.abort_handle());
+        let guard = AbortOnDrop(task.abort_handle(), token);
         let head = match head.await {
             Ok(head) => head?,
             Err(_) => return Err(died(task).await),
@@ -124,10 +127,12 @@ struct Head {
     zone: Zone,
 }
 
-struct AbortOnDrop(AbortHandle);
+/// Ends the statement: at the next point where its task yields, or where a join looks up.
+struct AbortOnDrop(AbortHandle, CancellationToken);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
+        self.1.cancel();
         self.0.abort();
     }
 }
@@ -193,6 +198,8 @@ impl Statement {
             Err(error) => error.kind().category,
         };
         metrics::counter!("ovate_sql_statements_total", "outcome" => label).increment(1);
+        // Slot and id are free before anybody can know that the statement has ended.
+        drop(self);
         if let Err(error) = outcome {
             match head.take() {
                 // Nobody may be listening any more, which is fine.
@@ -214,7 +221,13 @@ impl Statement {
         let planned =
             planner::plan(&self.request, &shared.catalog, &shared.sessions, &options.statement).await?;
         let timeout = self.timeout(planned.timeout_ms);
-        self.within(timeout, self.answer(planned, head, rows)).await?
+        let interrupt = Interrupt {
+            token: self.entry.token(),
+            deadline: self.started + timeout,
+            timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+            sql_query_id: self.request.sql_query_id.clone(),
+        };
+        self.within(timeout, self.answer(planned, Arc::new(interrupt), head, rows)).await?
     }
 
     /// How long the statement may take, counted from its start.
@@ -244,11 +257,12 @@ impl Statement {
     async fn answer(
         &self,
         planned: Planned<'_>,
+        interrupt: Arc<Interrupt>,
         head: &mut Option<oneshot::Sender<Result<Head, QueryError>>>,
         rows: &Rows,
     ) -> Result<(), QueryError> {
         let Planned { mode, plan, columns, resources, zone, state, .. } = planned;
-        let context = session::task_context(state, &self.request.sql_query_id);
+        let context = session::task_context(state, Arc::clone(&interrupt));
         let reads_rows = !resources.is_empty();
         let failed = |e: datafusion::error::DataFusionError| QueryError::running(&e, reads_rows);
         match mode {
@@ -256,6 +270,8 @@ impl Statement {
                 let mut batches = execute_stream(plan, context).map_err(failed)?;
                 // The first batch comes before the head, so that failures on the way to it are failures of `sql()`.
                 let mut next = next_rows(&mut batches).await.map_err(failed)?;
+                // Work that never yielded is not noticed by the clock outside.
+                interrupt.check()?;
                 if let Some(head) = head.take() {
                     drop(head.send(Ok(Head { columns, zone })));
                 }

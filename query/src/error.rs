@@ -7,6 +7,7 @@
 use std::fmt;
 
 use datafusion::error::DataFusionError;
+use ovate_functions::sql::FunctionError;
 use serde_json::{Map, Value, json};
 
 /// Where in the statement, counted from 1, both ends inclusive. `0` in all fields: the statement is empty.
@@ -229,10 +230,13 @@ impl QueryError {
             DataFusionError::ArrowError(e, _) if matches!(**e, arrow::error::ArrowError::DivideByZero) => {
                 Self::DivisionByZero { running: reads_rows }
             }
-            DataFusionError::External(e) => match e.downcast_ref::<Self>() {
-                Some(own) => own.clone(),
-                None => Self::Runtime(e.to_string()),
-            },
+            DataFusionError::External(e) => {
+                match (e.downcast_ref::<Self>(), e.downcast_ref::<FunctionError>()) {
+                    (Some(own), _) => own.clone(),
+                    (_, Some(FunctionError::DivisionByZero)) => Self::DivisionByZero { running: reads_rows },
+                    _ => Self::Runtime(e.to_string()),
+                }
+            }
             DataFusionError::Internal(text) => Self::Internal(first_line(text)),
             other => Self::Runtime(first_line(&bare_text(other))),
         }

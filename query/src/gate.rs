@@ -88,6 +88,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// What becomes cancelled with the statement.
+    pub(crate) fn token(&self) -> CancellationToken {
+        self.token.clone()
+    }
+
     /// Returns when the statement is cancelled.
     pub(crate) async fn cancelled(&self) {
         self.token.cancelled().await;

@@ -19,6 +19,7 @@ mod catalog;
 mod engine;
 mod error;
 mod gate;
+mod interrupt;
 mod options;
 mod plan;
 mod planner;

@@ -13,14 +13,17 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 use datafusion::optimizer::analyzer::Analyzer;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
 use crate::catalog::Routine;
 use crate::error::QueryError;
+use crate::interrupt::{Interrupt, InterruptJoins};
 use crate::options::EngineOptions;
-use crate::plan::functions;
+use crate::plan::operators::TextArithmetic;
 use crate::plan::safe_cast::SafeCasts;
 
 /// The sessions.
@@ -69,11 +72,11 @@ impl Sessions {
 }
 
 /// What running operators ask for; they look up no functions.
-pub(crate) fn task_context(state: &SessionState, sql_query_id: &str) -> Arc<TaskContext> {
+pub(crate) fn task_context(state: &SessionState, interrupt: Arc<Interrupt>) -> Arc<TaskContext> {
     Arc::new(TaskContext::new(
-        Some(sql_query_id.to_owned()),
+        Some(interrupt.sql_query_id.clone()),
         state.session_id().to_owned(),
-        state.config().clone(),
+        state.config().clone().with_extension(interrupt),
         HashMap::new(),
         HashMap::new(),
         HashMap::new(),
@@ -113,26 +116,40 @@ fn state(options: &EngineOptions, runtime: Arc<RuntimeEnv>, partitions: usize) -
     settings.explain.show_schema = false;
     let mut analyzer = Analyzer::new();
     analyzer.rules.push(Arc::new(SafeCasts));
+    let mut physical = PhysicalOptimizer::new();
+    // Before dynamic filters are handed down, which hold on to the nodes they were made by.
+    let before = physical.rules.iter().position(|rule| rule.name() == "EnsureCooperative");
+    physical.rules.insert(before.unwrap_or(physical.rules.len()), Arc::new(InterruptJoins));
     SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_analyzer_rules(analyzer.rules)
-        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_physical_optimizer_rules(physical.rules)
+        .with_expr_planners(expr_planners())
         .with_scalar_functions(scalar_functions())
         .with_aggregate_functions(aggregate_functions())
         .with_window_functions(window_functions())
         .build()
 }
 
+/// The first that answers wins: ours come first.
+fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
+    let mut all: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(TextArithmetic)];
+    all.extend(SessionStateDefaults::default_expr_planners());
+    all
+}
+
 /// Later functions replace earlier ones of the same name: ours come last.
 fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let mut all = SessionStateDefaults::default_scalar_functions();
-    all.extend(functions::all());
+    all.extend(ovate_functions::sql::scalar_functions());
     all
 }
 
 fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    SessionStateDefaults::default_aggregate_functions()
+    let mut all = SessionStateDefaults::default_aggregate_functions();
+    all.extend(ovate_functions::sql::aggregate_functions());
+    all
 }
 
 fn window_functions() -> Vec<Arc<WindowUDF>> {

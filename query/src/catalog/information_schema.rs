@@ -119,7 +119,9 @@ fn columns(catalog: &Catalog) -> Vec<Vec<Cell>> {
     {
         for (i, (name, kind, nullable)) in columns.iter().enumerate() {
             let data_type = if *kind == Text { "VARCHAR" } else { "BIGINT" };
-            out.push(column(schema, table, name, i + 1, *nullable, data_type));
+            // SCHEMATA has NULLs and is declared without.
+            let nullable = *nullable && table != "SCHEMATA";
+            out.push(column(schema, table, name, i + 1, nullable, data_type));
         }
     }
     out

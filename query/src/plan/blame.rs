@@ -36,7 +36,7 @@ pub(crate) fn blame(
     match error.find_root() {
         DataFusionError::External(external) => match external.downcast_ref::<QueryError>() {
             Some(own) => table_error(own, query),
-            None => QueryError::invalid(external.to_string()),
+            None => plan_error(&external.to_string(), query, sql, names),
         },
         DataFusionError::SchemaError(schema_error, _) => match schema_error.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => {
@@ -130,8 +130,9 @@ fn plan_error(text: &str, query: &Query, sql: &str, names: &Names<'_>) -> QueryE
         );
     }
     // A function that names itself where it refuses its arguments.
-    let first_word = text.split([' ', '(', ':']).next().unwrap_or_default();
-    let at = find_function(query, first_word).and_then(|span| Tokens::of(sql).call(span));
+    let mut words = text.split([' ', '(', ':', ',']).filter(|word| word.len() > 1);
+    let span = words.find_map(|word| find_function(query, word));
+    let at = span.and_then(|span| Tokens::of(sql).call(span));
     QueryError::invalid_at(text.to_owned(), at)
 }
 

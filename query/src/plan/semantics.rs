@@ -5,7 +5,7 @@
 //! * casts between texts, times and numbers read and write Druid's forms ([`super::casts`]);
 //! * a text beside a time is a time, in ISO or SQL form, on the session's wall clock;
 //! * a number beside a FLOAT column is a float: `latitude = 47.375744` finds what prints so;
-//! * a text that is calculated with, or asked whether it is true, is converted first.
+//! * a text that is asked whether it is true is converted first.
 //!
 //! Names of expressions stay as they are, because nodes above refer to them.
 
@@ -121,24 +121,6 @@ impl Semantics<'_> {
                 op,
                 Box::new(new_right),
             ))));
-        }
-        if matches!(
-            op,
-            Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo
-        ) {
-            let left_type = self.type_of(&left);
-            let right_type = self.type_of(&right);
-            if let (Some(a), Some(b)) = (left_type, right_type) {
-                let calculated = |expr: Box<Expr>, own: &DataType, other: &DataType| {
-                    if is_text(own) && (other.is_numeric() || is_text(other)) {
-                        Box::new(try_cast(*expr, &DataType::Float64))
-                    } else {
-                        expr
-                    }
-                };
-                let (left, right) = (calculated(left, &a, &b), calculated(right, &b, &a));
-                return Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(left, op, right))));
-            }
         }
         if matches!(op, Operator::And | Operator::Or) {
             let (left, right) = (self.condition(left)?, self.condition(right)?);

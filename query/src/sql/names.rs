@@ -5,10 +5,32 @@
 
 use std::collections::HashSet;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr};
 
 /// Stands between a repeated name and its number: a character no sensible name has.
 const MARK: char = '\u{1f}';
+
+/// Names the columns of a query, and calls them by these names in its `ORDER BY`: `SELECT DISTINCT a + 1 … ORDER BY
+/// a + 1` sorts by a column that is there.
+pub(crate) fn settle_query(query: &mut Query) {
+    let SetExpr::Select(select) = &mut *query.body else { return };
+    settle(select);
+    let Some(OrderByKind::Expressions(order)) = query.order_by.as_mut().map(|order| &mut order.kind) else {
+        return;
+    };
+    for sorted in order {
+        if matches!(sorted.expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_)) {
+            continue;
+        }
+        let named = select.projection.iter().find_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } if *expr == sorted.expr => Some(alias.clone()),
+            _ => None,
+        });
+        if let Some(alias) = named {
+            sorted.expr = Expr::Identifier(alias);
+        }
+    }
+}
 
 /// Names every column of a `SELECT` list.
 pub(crate) fn settle(select: &mut Select) {

@@ -33,6 +33,14 @@ impl Tokens {
         self.0.iter().position(|t| t.span.start == start)
     }
 
+    /// The last token with this text that does not begin after a place.
+    pub(crate) fn at_or_before(&self, line: u64, column: u64, text: &str) -> Option<Position> {
+        let here = Location { line, column };
+        let tokens = self.0.iter().rev().filter(|t| t.span.start <= here);
+        let token = tokens.into_iter().find(|t| t.token.to_string().eq_ignore_ascii_case(text))?;
+        of_span(token.span)
+    }
+
     /// From the name of a function to its closing parenthesis.
     pub(crate) fn call(&self, name: Span) -> Option<Position> {
         let first = self.at(name.start)?;

@@ -59,7 +59,7 @@ pub(crate) fn parse(sql: &str, limits: &StatementLimits) -> Result<Statement, Qu
     let (settings, mut tokens) = take_settings(tokens)?;
     let mode = take_explain(&mut tokens);
     check_start(&tokens)?;
-    let query = parse_query(tokens, limits)?;
+    let query = parse_query(sql, tokens, limits)?;
     Ok(Statement { mode, settings, query })
 }
 
@@ -245,7 +245,11 @@ fn unexpected(token: &str, position: Option<Position>, expected: &str) -> QueryE
     }
 }
 
-fn parse_query(tokens: Vec<TokenWithSpan>, limits: &StatementLimits) -> Result<Box<Query>, QueryError> {
+fn parse_query(
+    sql: &str,
+    tokens: Vec<TokenWithSpan>,
+    limits: &StatementLimits,
+) -> Result<Box<Query>, QueryError> {
     let end = tokens.last().cloned();
     let mut parser = Parser::new(&DruidDialect)
         // The parser counts several steps per level of nesting; the true depth is checked before and after.
@@ -258,7 +262,7 @@ fn parse_query(tokens: Vec<TokenWithSpan>, limits: &StatementLimits) -> Result<B
         Ok(_) => Err(rejected(&at, "<EOF>")),
         Err(ParserError::RecursionLimitExceeded) => Err(too_deep(limits.depth_max)),
         Err(ParserError::TokenizerError(text)) => Err(QueryError::invalid(text)),
-        Err(ParserError::ParserError(text)) => Err(parser_error(&text, end.as_ref())),
+        Err(ParserError::ParserError(text)) => Err(parser_error(&text, sql, end.as_ref())),
     }
 }
 
@@ -309,28 +313,31 @@ fn rejected(token: &TokenWithSpan, expected: &str) -> QueryError {
 }
 
 /// sqlparser's `Expected: X, found: T at Line: 1, Column: 8` in Druid's words.
-fn parser_error(text: &str, end: Option<&TokenWithSpan>) -> QueryError {
+fn parser_error(text: &str, sql: &str, end: Option<&TokenWithSpan>) -> QueryError {
     let (what, place) = text.rsplit_once(" at Line: ").unwrap_or((text, ""));
     let location = place.split_once(", Column: ").and_then(|(l, c)| Some((l.parse().ok()?, c.parse().ok()?)));
-    let Some((expected, found)) =
-        what.strip_prefix("Expected: ").and_then(|what| what.split_once(", found: "))
-    else {
-        let position =
-            location.map(|(line, column)| Position { line, column, end_line: line, end_column: column });
+    let (line, column) = location.unwrap_or((1, 1));
+    let expected = what.strip_prefix("Expected").map(|rest| rest.trim_start_matches(':').trim_start());
+    let Some((expected, found)) = expected.and_then(|rest| rest.split_once(", found: ")) else {
+        let position = location.map(|_| Position { line, column, end_line: line, end_column: column });
         return QueryError::invalid_at(what.to_owned(), position);
     };
     if found == "EOF" {
         return unexpected("<EOF>", end.and_then(|t| positions::of_span(t.span)), expected);
     }
-    let (line, column) = location.unwrap_or((1, 1));
+    // Some errors give the place of the token, others that of the next one.
+    let position = positions::Tokens::of(sql).at_or_before(line, column, found);
+    let width = found.chars().count().max(1) as u64;
+    let position =
+        position.unwrap_or(Position { line, column, end_line: line, end_column: column + width - 1 });
     if RESERVED.contains(&found.to_uppercase().as_str()) {
         return QueryError::invalid(format!(
-            "Incorrect syntax near the keyword '{}' at line {line}, column {column}.\nWas expecting one of:\n    {expected} ...",
-            found.to_uppercase()
+            "Incorrect syntax near the keyword '{}' at line {}, column {}.\nWas expecting one of:\n    {expected} ...",
+            found.to_uppercase(),
+            position.line,
+            position.column
         ));
     }
-    let width = found.chars().count().max(1) as u64;
-    let position = Position { line, column, end_line: line, end_column: column + width - 1 };
     unexpected(found, Some(position), expected)
 }
 
