@@ -136,8 +136,8 @@ impl Args {
     ) -> Result<Compiled<'_, T>> {
         let texts = self.text(i)?;
         let compile = move |text: &str| compile(text).map_err(|error| self.wrong(i, error));
-        let last = match texts.literal() {
-            Some(Some(text)) => Some((text, compile(text)?)),
+        let last = match texts.get(0) {
+            Some(text) if texts.literal => Some((text, compile(text)?)),
             _ => None,
         };
         Ok(Compiled { texts, compile: Box::new(compile), last })
@@ -149,10 +149,13 @@ impl Args {
     }
 }
 
+/// What makes a compiled form of a text.
+type Compile<'a, T> = dyn Fn(&str) -> Result<T, FunctionError> + 'a;
+
 /// A compiled form of each row's text.
 pub(super) struct Compiled<'a, T> {
     texts: Texts<'a>,
-    compile: Box<dyn Fn(&str) -> Result<T, FunctionError> + 'a>,
+    compile: Box<Compile<'a, T>>,
     last: Option<(&'a str, T)>,
 }
 
@@ -197,12 +200,7 @@ pub(super) struct Texts<'a> {
 impl<'a> Texts<'a> {
     pub(super) fn get(&self, row: usize) -> Option<&'a str> {
         let row = if self.literal { 0 } else { row };
-        self.array.is_valid(row).then(|| self.array.value(row))
-    }
-
-    /// The value that counts for every row, if there is one.
-    pub(super) fn literal(&self) -> Option<Option<&'a str>> {
-        self.literal.then(|| self.get(0))
+        (row < self.array.len() && self.array.is_valid(row)).then(|| self.array.value(row))
     }
 }
 
@@ -224,12 +222,12 @@ impl<T: ArrowPrimitiveType> Copy for Numbers<'_, T> {}
 impl<'a, T: ArrowPrimitiveType> Numbers<'a, T> {
     pub(super) fn get(&self, row: usize) -> Option<T::Native> {
         let row = if self.literal { 0 } else { row };
-        self.array.is_valid(row).then(|| self.array.value(row))
+        (row < self.array.len() && self.array.is_valid(row)).then(|| self.array.value(row))
     }
 
-    /// The value that counts for every row, if there is one.
-    pub(super) fn literal(&self) -> Option<Option<T::Native>> {
-        self.literal.then(|| self.get(0))
+    /// Whether one value counts for every row.
+    pub(super) fn is_literal(&self) -> bool {
+        self.literal
     }
 
     /// The array, where it has a value a row.
@@ -247,7 +245,7 @@ pub(super) struct Booleans<'a> {
 impl Booleans<'_> {
     pub(super) fn get(&self, row: usize) -> Option<bool> {
         let row = if self.literal { 0 } else { row };
-        self.array.is_valid(row).then(|| self.array.value(row))
+        (row < self.array.len() && self.array.is_valid(row)).then(|| self.array.value(row))
     }
 }
 
@@ -261,7 +259,8 @@ impl Lists<'_> {
     /// The texts of a row.
     pub(super) fn get(&self, row: usize) -> Option<StringViewArray> {
         let row = if self.literal { 0 } else { row };
-        self.array.is_valid(row).then(|| self.array.value(row).as_string_view().clone())
+        (row < self.array.len() && self.array.is_valid(row))
+            .then(|| self.array.value(row).as_string_view().clone())
     }
 }
 

@@ -23,7 +23,7 @@ use datafusion::error::Result;
 use ovate_storage::time::parse::parse_iso;
 use ovate_storage::time::{JodaPattern, Zone};
 
-use crate::native::{double_text, float_text, parse_number};
+use crate::native::{Number, double_text, float_text, parse_number};
 
 /// What a kernel wants of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,8 +208,8 @@ fn to_number(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
         let texts = cast(array, &DataType::Utf8View)?;
         let numbers = texts.as_string_view().iter().map(|text| parse_number(text?));
         return Ok(match wanted {
-            DataType::Int64 => Arc::new(numbers.map(|n| n.map(|n| n.as_long())).collect::<Int64Array>()),
-            _ => Arc::new(numbers.map(|n| n.map(|n| n.as_double())).collect::<Float64Array>()),
+            DataType::Int64 => Arc::new(numbers.map(|n| n.map(Number::as_long)).collect::<Int64Array>()),
+            _ => Arc::new(numbers.map(|n| n.map(Number::as_double)).collect::<Float64Array>()),
         });
     }
     if is_time(given) {

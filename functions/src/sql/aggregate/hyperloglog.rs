@@ -34,17 +34,20 @@ impl HyperLogLog {
             State::Exact(hashes) => {
                 hashes.insert(hash);
                 if hashes.len() > self.exact_max() {
-                    self.to_registers();
+                    self.spill();
                 }
             }
             State::Registers(registers) => add(registers, self.precision, hash),
         }
     }
 
-    fn to_registers(&mut self) {
+    /// From hashes to registers.
+    fn spill(&mut self) {
         if let State::Exact(hashes) = &self.state {
             let mut registers = vec![0; 1 << self.precision];
-            hashes.iter().for_each(|hash| add(&mut registers, self.precision, *hash));
+            for hash in hashes {
+                add(&mut registers, self.precision, *hash);
+            }
             self.state = State::Registers(registers);
         }
     }
@@ -53,7 +56,7 @@ impl HyperLogLog {
         match &other.state {
             State::Exact(hashes) => hashes.iter().for_each(|hash| self.add(*hash)),
             State::Registers(theirs) => {
-                self.to_registers();
+                self.spill();
                 if let State::Registers(ours) = &mut self.state {
                     ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| *ours = (*ours).max(*theirs));
                 }

@@ -47,6 +47,19 @@ fn times_are_floored_for_every_row() {
 }
 
 #[test]
+fn every_argument_may_be_a_column() {
+    let from = "FROM (VALUES ('PT1M', 'UTC', 'HH', '2026-11-23T10:00/PT1M'), ('P1D', 'Europe/Zurich', 'Z', '2026-11-23T11:00/PT1M')) AS v(p, z, pattern, i), t";
+    let columns = "TIME_FLOOR(__time, p, NULL, z), TIME_SHIFT(__time, p, n, z), TIME_FORMAT(__time, pattern, z), TIME_IN_INTERVAL(__time, i, z)";
+    assert_eq!(
+        rows(&format!("SELECT {columns} {from} WHERE n = 5 ORDER BY p DESC")),
+        [
+            "2026-11-23T10:00:00.000Z|2026-11-23T10:05:00.000Z|10|true",
+            "2026-11-22T23:00:00.000Z|2026-11-28T10:00:00.000Z|+0100|true",
+        ]
+    );
+}
+
+#[test]
 fn every_unit_can_be_extracted() {
     let units = [
         ("EPOCH", "1795428000"),

@@ -69,15 +69,14 @@ fn string_format(args: &Args) -> Result<ArrayRef> {
     texts(args, |row, out| {
         let Some(pattern) = patterns.get(row) else { return Ok(None) };
         let values: Vec<Value> = columns.iter().map(|column| column.get(row)).collect();
-        match format(pattern, &values) {
-            Some(text) => out.push_str(&text),
-            None => {
-                out.push_str(pattern);
-                for value in &values {
-                    out.push_str("; ");
-                    out.push_str(&value.text());
-                }
-            }
+        if let Some(text) = format(pattern, &values) {
+            out.push_str(&text);
+            return Ok(Some(()));
+        }
+        out.push_str(pattern);
+        for value in &values {
+            out.push_str("; ");
+            out.push_str(&value.text());
         }
         Ok(Some(()))
     })

@@ -61,7 +61,9 @@ fn split(args: &Args) -> Result<ArrayRef> {
         while pieces.len() > 1 && pieces.last() == Some(&"") {
             pieces.pop();
         }
-        pieces.iter().for_each(|piece| lists.values().append_value(piece));
+        for piece in pieces {
+            lists.values().append_value(piece);
+        }
         lists.append(true);
     }
     Ok(Arc::new(lists.finish()))

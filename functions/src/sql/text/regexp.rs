@@ -9,7 +9,7 @@ use regex::{Captures, Regex};
 
 use crate::native::library::compile_regex;
 use crate::native::library::regexp::{Piece, pieces};
-use crate::sql::args::{Args, booleans, parts, texts};
+use crate::sql::args::{Args, Numbers, booleans, parts, texts};
 use crate::sql::convert::Kind::{Long, Text};
 use crate::sql::spec::{Returns, Spec};
 
@@ -43,7 +43,8 @@ fn extract(args: &Args) -> Result<ArrayRef> {
     let text = args.text(0)?;
     let mut patterns = args.compiled(1, compiled)?;
     let group = args.optional(2, |i| args.long(i))?;
-    if let (Some(Some(index)), true) = (group.and_then(|group| group.literal()), patterns.is_literal())
+    if let Some(index) = group.filter(Numbers::is_literal).and_then(|group| group.get(0))
+        && patterns.is_literal()
         && let Some(regex) = patterns.get(0)?
     {
         group_index(args, regex, index)?;

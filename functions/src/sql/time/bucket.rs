@@ -83,7 +83,7 @@ fn cut(args: &Args, edge: Edge) -> Result<ArrayRef> {
     let mut periods = args.compiled(1, positive_period)?;
     let origins = args.optional(2, |i| args.time(i))?;
     let mut zones = args.zone(3)?;
-    let literal_origin = origins.is_none_or(|origins| origins.literal().is_some());
+    let literal_origin = origins.is_none_or(|origins| origins.is_literal());
     if periods.is_literal() && zones.is_literal() && literal_origin {
         let Some(period) = periods.get(0)?.copied() else { return times(args, |_| Ok(None)) };
         let origin = origins.and_then(|origins| origins.get(0));

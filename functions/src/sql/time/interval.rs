@@ -13,10 +13,21 @@ pub(super) const SPECS: &[Spec] =
 
 fn is_inside(args: &Args) -> Result<ArrayRef> {
     let time = args.time(0)?;
-    let zone = args.zone(2)?.get(0)?;
-    let mut intervals = args.compiled(1, move |text| Interval::parse(text, zone))?;
+    let mut zones = args.zone(2)?;
+    if zones.is_literal() {
+        let zone = zones.get(0)?;
+        let mut intervals = args.compiled(1, move |text| Interval::parse(text, zone))?;
+        return booleans(args, |row| {
+            let (Some(time_ms), Some(interval)) = (time.get(row), intervals.get(row)?) else {
+                return Ok(None);
+            };
+            Ok(Some(interval.contains(time_ms)))
+        });
+    }
+    let texts = args.text(1)?;
     booleans(args, |row| {
-        let (Some(time_ms), Some(interval)) = (time.get(row), intervals.get(row)?) else { return Ok(None) };
+        let (Some(time_ms), Some(text)) = (time.get(row), texts.get(row)) else { return Ok(None) };
+        let interval = Interval::parse(text, zones.get(row)?).map_err(|error| args.wrong(1, error))?;
         Ok(Some(interval.contains(time_ms)))
     })
 }
