@@ -13,7 +13,7 @@ use crate::cli::{Format, Query};
 const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
 
 /// Runs the command.
-pub fn run(query: &Query) -> Result<()> {
+pub(crate) fn run(query: &Query) -> Result<()> {
     let sql = if query.sql == "-" {
         let mut sql = String::new();
         std::io::stdin().read_to_string(&mut sql).context("cannot read the statement")?;
@@ -61,7 +61,8 @@ fn ask(url: &str, sql: &str) -> Result<Vec<u8>> {
         .send(json!({ "query": sql }).to_string())
         .with_context(|| format!("cannot reach {url}; is `ovate serve` running?"))?;
     let status = response.status();
-    let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec().context("the answer was cut off")?;
+    let body =
+        response.body_mut().with_config().limit(u64::MAX).read_to_vec().context("the answer was cut off")?;
     if status.is_success() {
         return Ok(body);
     }
@@ -77,7 +78,9 @@ fn split_credentials(url: &str) -> Result<(String, Option<String>)> {
     let url = url.trim_end_matches('/');
     let (scheme, rest) = url.split_once("://").context("the URL has no scheme; write http://host:port")?;
     Ok(match rest.rsplit_once('@') {
-        Some((credentials, host)) => (format!("{scheme}://{host}"), Some(ovate_api::basic_credentials(credentials))),
+        Some((credentials, host)) => {
+            (format!("{scheme}://{host}"), Some(ovate_api::basic_credentials(credentials)))
+        }
         None => (url.to_owned(), None),
     })
 }

@@ -9,7 +9,7 @@ use crate::settings::Settings;
 /// An embedded columnar time-series store that speaks Apache Druid.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -17,7 +17,7 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Runs the store: Kafka in, Druid's HTTP API out.
     #[command(after_help = "\
 Examples:
@@ -59,7 +59,7 @@ Examples:
 
 /// `ovate serve`.
 #[derive(Debug, Args)]
-pub struct Serve {
+pub(crate) struct Serve {
     /// A TOML file with any of the settings below; flags and variables win over it.
     #[arg(long, value_name = "FILE", env = "OVATE_CONFIG")]
     pub config: Option<PathBuf>,
@@ -70,7 +70,7 @@ pub struct Serve {
 
 /// `ovate demo`.
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// Events a second.
     #[arg(long, value_name = "N", default_value_t = 250)]
     pub rate: u32,
@@ -90,7 +90,7 @@ pub struct Demo {
 
 /// `ovate query`.
 #[derive(Debug, Args)]
-pub struct Query {
+pub(crate) struct Query {
     /// The store, with user and password where it asks for them.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8888", env = "OVATE_URL")]
     pub url: String,
@@ -103,7 +103,7 @@ pub struct Query {
 
 /// How `ovate query` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// A table drawn with lines.
     Box,
     /// One JSON object a line.
@@ -116,7 +116,7 @@ pub enum Format {
 
 /// Commands that read a data folder.
 #[derive(Debug, Args)]
-pub struct Folder {
+pub(crate) struct Folder {
     /// The data folder.
     #[arg(long, value_name = "DIR", env = "OVATE_DATA")]
     pub data: PathBuf,

@@ -221,7 +221,8 @@ mod tests {
     fn rows_are_the_same_before_and_after_publishing_and_reopening() {
         let folder = tempfile::tempdir().unwrap();
         let count = |database: &Database| {
-            let answer = database.sql("SELECT COUNT(*), COUNT(door), COUNT(DISTINCT door) FROM doors").unwrap();
+            let answer =
+                database.sql("SELECT COUNT(*), COUNT(door), COUNT(DISTINCT door) FROM doors").unwrap();
             let row: Vec<i64> = answer.batches[0]
                 .columns()
                 .iter()
@@ -246,6 +247,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path()).unwrap();
         let batch = batch(vec![0], vec![Some("a")]).project(&[1]).unwrap();
-        assert_eq!(database.append("doors", &batch).unwrap_err().to_string(), "column __time: the batch has none");
+        assert_eq!(
+            database.append("doors", &batch).unwrap_err().to_string(),
+            "column __time: the batch has none"
+        );
     }
 }

@@ -7,7 +7,7 @@ use ovate_storage::snapshot::SegmentPart;
 use ovate_storage::{Part, SegmentRecord, Store, StoreOptions};
 
 /// `ovate segments`: one line per segment.
-pub fn list_segments(folder: &Path) -> Result<()> {
+pub(crate) fn list_segments(folder: &Path) -> Result<()> {
     let store = open(folder)?;
     let records = store.segment_records(None)?;
     println!("{:<24} {:>12} {:>14} {:<6} {}", "datasource", "rows", "bytes", "used", "segment");
@@ -20,7 +20,7 @@ pub fn list_segments(folder: &Path) -> Result<()> {
 }
 
 /// `ovate verify`: reads every byte of every used segment.
-pub fn verify(folder: &Path) -> Result<()> {
+pub(crate) fn verify(folder: &Path) -> Result<()> {
     let store = open(folder)?;
     let (mut checked, mut damaged) = (0u64, 0u64);
     for name in store.datasources() {

@@ -68,6 +68,10 @@ fn start_log(settings: &Settings, default: &str) -> Result<()> {
     let filter = settings.log.as_deref().unwrap_or(default);
     let filter = tracing_subscriber::EnvFilter::try_new(filter).context("cannot read the log filter")?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if settings.log_json == Some(true) { builder.json().init() } else { builder.init() }
+    if settings.log_json == Some(true) {
+        builder.json().init()
+    } else {
+        builder.init()
+    }
     Ok(())
 }

@@ -25,7 +25,7 @@ use crate::system::System;
 
 /// A store that answers requests.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     supervisors: Arc<SupervisorManager>,
     shutdown: CancellationToken,
@@ -34,9 +34,10 @@ pub struct Server {
 
 impl Server {
     /// Starts everything on the data folder `data`.
-    pub async fn start(settings: &Settings, data: &Path) -> Result<Self> {
+    pub(crate) async fn start(settings: &Settings, data: &Path) -> Result<Self> {
         let listen = settings.listen.map_or_else(|| DEFAULT_LISTEN.to_owned(), |listen| listen.to_string());
-        let listener = TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let listener =
+            TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr()?;
 
         let folder = data.to_path_buf();
@@ -48,13 +49,8 @@ impl Server {
             SupervisorManager::start(Arc::clone(&store), ingest_options(settings, address)?).await?;
         let system = Arc::new(System::new(Arc::clone(&supervisors), Arc::clone(&store), address));
         let engine = Engine::new(Arc::clone(&store), system.clone(), engine_options(settings, data))?;
-        let parts = Parts {
-            engine,
-            supervisors: Arc::clone(&supervisors),
-            store,
-            system,
-            metrics: Some(metrics),
-        };
+        let parts =
+            Parts { engine, supervisors: Arc::clone(&supervisors), store, system, metrics: Some(metrics) };
         let state = AppState::new(parts, api_options(settings, address)?)?;
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(ovate_api::serve(listener, state, shutdown.clone()));
@@ -63,17 +59,17 @@ impl Server {
     }
 
     /// Where it listens.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The supervisors.
-    pub fn supervisors(&self) -> &SupervisorManager {
+    pub(crate) fn supervisors(&self) -> &SupervisorManager {
         &self.supervisors
     }
 
     /// Serves until SIGINT or SIGTERM, or until serving fails; then publishes what is hot.
-    pub async fn run_until_signal(mut self) -> Result<()> {
+    pub(crate) async fn run_until_signal(mut self) -> Result<()> {
         let served = tokio::select! {
             ended = &mut self.serving => Some(ended),
             signal = signal() => {
@@ -130,9 +126,5 @@ fn engine_options(settings: &Settings, data: &Path) -> EngineOptions {
 fn api_options(settings: &Settings, address: SocketAddr) -> Result<ApiOptions> {
     let users = settings.users()?;
     let users = users.into_iter().map(|(name, password_hash)| User { name, password_hash }).collect();
-    Ok(ApiOptions {
-        auth: AuthOptions { users },
-        advertised: address.to_string(),
-        ..ApiOptions::default()
-    })
+    Ok(ApiOptions { auth: AuthOptions { users }, advertised: address.to_string(), ..ApiOptions::default() })
 }

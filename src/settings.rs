@@ -11,12 +11,12 @@ use clap::{Args, Command};
 use serde::Deserialize;
 
 /// Where a store listens unless told otherwise: the port on which Druid's router is expected.
-pub const DEFAULT_LISTEN: &str = "127.0.0.1:8888";
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:8888";
 
 /// Everything that can be set for `serve` and `demo`. `None` means: the default.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The data folder. It is made if it does not exist.
     #[arg(long, value_name = "DIR", env = "OVATE_DATA")]
     pub data: Option<PathBuf>,
@@ -67,9 +67,10 @@ pub struct Settings {
 
 impl Settings {
     /// These settings, completed from `file` if one is given.
-    pub fn with_file(self, file: Option<&Path>) -> Result<Self> {
+    pub(crate) fn with_file(self, file: Option<&Path>) -> Result<Self> {
         let Some(path) = file else { return Ok(self) };
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let file = Self::parse(&text).with_context(|| format!("in {}", path.display()))?;
         Ok(self.or(file))
     }
@@ -81,9 +82,9 @@ impl Settings {
             if known.contains(&key.replace('-', "_")) {
                 continue;
             }
-            let nearest = known.iter().max_by(|a, b| {
-                strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key))
-            });
+            let nearest = known
+                .iter()
+                .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
             match nearest {
                 Some(nearest) => bail!("unknown key {key:?}; did you mean {nearest:?}?"),
                 None => bail!("unknown key {key:?}"),
@@ -114,12 +115,12 @@ impl Settings {
     }
 
     /// The broker map as pairs.
-    pub fn broker_pairs(&self) -> Result<Vec<(String, String)>> {
+    pub(crate) fn broker_pairs(&self) -> Result<Vec<(String, String)>> {
         pairs(self.broker_map.as_deref(), "broker_map", "kafka_broker:29092=127.0.0.1:9092")
     }
 
     /// Users and password hashes.
-    pub fn users(&self) -> Result<Vec<(String, String)>> {
+    pub(crate) fn users(&self) -> Result<Vec<(String, String)>> {
         pairs(self.user.as_deref(), "user", "alice=$argon2id$…")
     }
 }

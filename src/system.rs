@@ -14,7 +14,7 @@ const SERVICES: [(&str, bool); 4] =
 
 /// The process as `sys` sees it.
 #[derive(Debug)]
-pub struct System {
+pub(crate) struct System {
     supervisors: Arc<SupervisorManager>,
     store: Arc<Store>,
     address: SocketAddr,
@@ -23,14 +23,15 @@ pub struct System {
 
 impl System {
     /// A process that starts now.
-    pub fn new(supervisors: Arc<SupervisorManager>, store: Arc<Store>, address: SocketAddr) -> Self {
+    pub(crate) fn new(supervisors: Arc<SupervisorManager>, store: Arc<Store>, address: SocketAddr) -> Self {
         let start_time = format_instant(chrono::Utc::now().timestamp_millis());
         Self { supervisors, store, address, start_time }
     }
 
     /// Bytes of all published segments that answer queries.
     fn segment_bytes(&self) -> i64 {
-        let datasources = self.store.datasources().into_iter().filter_map(|name| self.store.datasource(&name));
+        let datasources =
+            self.store.datasources().into_iter().filter_map(|name| self.store.datasource(&name));
         let bytes = datasources.flat_map(|datasource| {
             let parts = datasource.snapshot().parts.clone();
             parts.into_iter().filter(|part| matches!(part, Part::Segment(_))).map(|part| part.bytes())

@@ -19,7 +19,7 @@ const WATERMARK_DELAY_MS: i64 = 5_000;
 /// A message of topic `ALERTS`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub struct Alert {
+pub(super) struct Alert {
     pub window_start: String,
     pub window_end: String,
     pub total_count_per_deviceid: i64,
@@ -33,7 +33,7 @@ pub struct Alert {
 
 /// The windows that are still open.
 #[derive(Debug, Default)]
-pub struct AlertWindows {
+pub(super) struct AlertWindows {
     /// Window end to rejected accesses per device and location.
     open: BTreeMap<i64, BTreeMap<(String, String), i64>>,
     watermark_ms: Option<i64>,
@@ -42,7 +42,7 @@ pub struct AlertWindows {
 impl AlertWindows {
     /// Takes in one event; returns the alerts of windows that it closes. An event that comes after its windows have
     /// closed is dropped, and so is one without a readable time.
-    pub fn add(&mut self, event: &EventGeo) -> Vec<Alert> {
+    pub(super) fn add(&mut self, event: &EventGeo) -> Vec<Alert> {
         let Ok(time) = DateTime::parse_from_rfc3339(&event.event_timestamp) else { return Vec::new() };
         let time_ms = time.timestamp_millis();
         if event.event_notification_name == "accessRejected" {

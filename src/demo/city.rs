@@ -5,9 +5,9 @@ use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 /// Where the disruption is, and how far it reaches.
-pub const DISRUPTION: (f64, f64) = (47.37, 8.52);
+pub(super) const DISRUPTION: (f64, f64) = (47.37, 8.52);
 /// Doors within this distance of [`DISRUPTION`] reject almost everyone.
-pub const DISRUPTION_RADIUS_KM: f64 = 0.1;
+pub(super) const DISRUPTION_RADIUS_KM: f64 = 0.1;
 
 /// The middle of the city.
 const CENTRE: (f64, f64) = (47.3709, 8.5335);
@@ -16,7 +16,7 @@ const DISRUPTED_DOORS: usize = 6;
 
 /// A message of topic `DEVICES`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Device {
+pub(super) struct Device {
     /// A UUID.
     #[serde(rename = "deviceId")]
     pub device_id: String,
@@ -26,14 +26,14 @@ pub struct Device {
 
 /// The payload of a [`Device`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct DevicePayload {
+pub(super) struct DevicePayload {
     /// Where the device is.
     pub location: Location,
 }
 
 /// Where a device is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Location {
+pub(super) struct Location {
     /// ISO country code.
     #[serde(rename = "countryCode")]
     pub country_code: String,
@@ -49,28 +49,29 @@ pub struct Location {
 
 impl Device {
     /// Latitude and longitude in degrees; `None` if the location is not `number,number`.
-    pub fn position(&self) -> Option<(f64, f64)> {
+    pub(super) fn position(&self) -> Option<(f64, f64)> {
         let (latitude, longitude) = self.payload.location.loc.split_once(',')?;
         Some((latitude.trim().parse().ok()?, longitude.trim().parse().ok()?))
     }
 
     /// Whether the device stands where the disruption is.
-    pub fn is_disrupted(&self) -> bool {
+    pub(super) fn is_disrupted(&self) -> bool {
         self.position().is_some_and(|at| distance_km(at, DISRUPTION) <= DISRUPTION_RADIUS_KM)
     }
 }
 
 /// The distance of two points on a sphere of Earth's size, by the haversine formula, in kilometres.
-pub fn distance_km(a: (f64, f64), b: (f64, f64)) -> f64 {
+pub(super) fn distance_km(a: (f64, f64), b: (f64, f64)) -> f64 {
     const EARTH_RADIUS_KM: f64 = 6373.0;
-    let (lat_a, lon_a, lat_b, lon_b) = (a.0.to_radians(), a.1.to_radians(), b.0.to_radians(), b.1.to_radians());
+    let (lat_a, lon_a, lat_b, lon_b) =
+        (a.0.to_radians(), a.1.to_radians(), b.0.to_radians(), b.1.to_radians());
     let half_chord = ((lat_b - lat_a) / 2.0).sin().powi(2)
         + lat_a.cos() * lat_b.cos() * ((lon_b - lon_a) / 2.0).sin().powi(2);
     2.0 * EARTH_RADIUS_KM * half_chord.sqrt().atan2((1.0 - half_chord).sqrt())
 }
 
 /// `count` devices around the middle of Zürich, denser towards it. The same seed gives the same devices.
-pub fn devices(count: usize, seed: u64) -> Vec<Device> {
+pub(super) fn devices(count: usize, seed: u64) -> Vec<Device> {
     let mut rng = StdRng::seed_from_u64(seed);
     (0..count)
         .map(|number| {
@@ -78,8 +79,7 @@ pub fn devices(count: usize, seed: u64) -> Vec<Device> {
                 if number < DISRUPTED_DOORS { (DISRUPTION, 0.0002) } else { (CENTRE, 0.0085) };
             // The mean of three uniform draws is bell-shaped enough for a city.
             let mut offset = || (0..3).map(|_| rng.random_range(-1.0..1.0)).sum::<f64>();
-            let (latitude, longitude) =
-                (centre.0 + offset() * spread, centre.1 + offset() * spread * 1.5);
+            let (latitude, longitude) = (centre.0 + offset() * spread, centre.1 + offset() * spread * 1.5);
             device(&mut rng, latitude, longitude)
         })
         .collect()

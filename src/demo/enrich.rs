@@ -8,7 +8,7 @@ use super::city::Device;
 
 /// A message of topic `EVENTS`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Event {
+pub(super) struct Event {
     /// The device.
     #[serde(rename = "deviceId")]
     pub device_id: String,
@@ -23,7 +23,7 @@ pub struct Event {
 
 /// The payload of an [`Event`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct EventPayload {
+pub(super) struct EventPayload {
     /// `accessGranted` or `accessRejected`.
     #[serde(rename = "notificationName")]
     pub notification_name: String,
@@ -36,7 +36,7 @@ pub struct EventPayload {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
-pub struct EventGeo {
+pub(super) struct EventGeo {
     pub device_id: String,
     pub device_city: String,
     pub device_region: String,
@@ -48,7 +48,7 @@ pub struct EventGeo {
 }
 
 /// Joins `event` with its device; `None` if the device is unknown, as in an inner join.
-pub fn enrich(event: Event, devices: &HashMap<String, Device>) -> Option<EventGeo> {
+pub(super) fn enrich(event: Event, devices: &HashMap<String, Device>) -> Option<EventGeo> {
     let location = &devices.get(&event.device_id)?.payload.location;
     Some(EventGeo {
         device_city: location.city.clone(),

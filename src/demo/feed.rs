@@ -26,7 +26,7 @@ const EXCEPTION: u32 = 101;
 
 /// What the feed draws.
 #[derive(Debug, Clone, Copy)]
-pub struct FeedOptions {
+pub(super) struct FeedOptions {
     /// Events a second.
     pub rate: u32,
     /// Devices in the city.
@@ -38,7 +38,7 @@ pub struct FeedOptions {
 }
 
 /// Produces to `DEVICES`, `EVENTS`, `EVENTS_GEO` and `ALERTS`.
-pub struct Feed {
+pub(super) struct Feed {
     producer: ThreadedProducer<DefaultProducerContext>,
     options: FeedOptions,
     city: Vec<Device>,
@@ -49,7 +49,7 @@ pub struct Feed {
 
 impl Feed {
     /// A feed to the broker at `bootstrap`.
-    pub fn new(bootstrap: &str, options: FeedOptions) -> Result<Self> {
+    pub(super) fn new(bootstrap: &str, options: FeedOptions) -> Result<Self> {
         let producer = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
             .set("linger.ms", "2")
@@ -63,7 +63,7 @@ impl Feed {
     }
 
     /// Sends the devices, then events from [`HISTORY`] ago until now, then events as time goes by, until `stop`.
-    pub fn run(mut self, stop: &CancellationToken) -> Result<()> {
+    pub(super) fn run(mut self, stop: &CancellationToken) -> Result<()> {
         for device in &self.city {
             send(&self.producer, "DEVICES", &device.device_id, device)?;
         }

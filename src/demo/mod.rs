@@ -35,7 +35,7 @@ const SPECS: [(&str, i32, &str); 3] = [
 const SPEC_BROKER: &str = "kafka_broker:29092";
 
 /// Runs the demonstration until it is interrupted.
-pub async fn run(options: Demo) -> Result<()> {
+pub(crate) async fn run(options: Demo) -> Result<()> {
     let cluster = MockCluster::new(1).context("cannot start the broker")?;
     cluster.create_topic("EVENTS", 4, 1).context("cannot create topic EVENTS")?;
     for (topic, partitions, _) in SPECS {
