@@ -104,7 +104,19 @@ async function discover() {
   note.textContent = tables.size === 0
     ? "No datasource yet. Post a supervisor, and its rows appear here."
     : "No datasource has a latitude and a longitude.";
+  suggest(found.events ?? found.alerts ?? found.devices, [...tables.keys()].sort());
   if (layers.devices) await loadDevices(layers.devices);
+}
+
+/** Puts a statement into the box that works here, unless something was written there. */
+function suggest(layer, tables) {
+  const box = $("#statement");
+  if (box.value !== (box.dataset.suggested ?? "") || document.activeElement === box) return;
+  const table = layer?.table ?? tables[0];
+  box.value = table
+    ? `SELECT TIME_FLOOR(__time, 'PT1M') AS "minute", COUNT(*) AS "rows"\nFROM ${quoted(table)}\nGROUP BY 1\nORDER BY 1 DESC\nLIMIT 20`
+    : "SELECT * FROM INFORMATION_SCHEMA.SCHEMATA";
+  box.dataset.suggested = box.value;
 }
 
 async function loadDevices(layer) {
@@ -150,6 +162,7 @@ async function poll() {
   if (events) {
     keep(events, someEvents);
     spark(someEvents);
+    map.warmthStale = true;
   }
   if (alerts) {
     const first = alerts.shown === undefined;
@@ -176,7 +189,10 @@ async function countEvents() {
 // ---------------------------------------------------------------- the map
 
 const canvas = $("#canvas");
-const map = { stale: true, base: document.createElement("canvas"), project: null, sparks: [], width: 0, height: 0 };
+const map = {
+  stale: true, warmthStale: true, base: document.createElement("canvas"), warmth: document.createElement("canvas"),
+  project: null, sparks: [], width: 0, height: 0,
+};
 
 /** Fresh events flash one after the other, as they happened, over the time to the next look. */
 function spark(news) {
@@ -219,7 +235,7 @@ function resize() {
   const { width, height } = canvas.getBoundingClientRect();
   const ratio = devicePixelRatio || 1;
   Object.assign(map, { width, height, ratio, stale: true });
-  for (const target of [canvas, map.base]) {
+  for (const target of [canvas, map.base, map.warmth]) {
     target.width = Math.max(1, Math.round(width * ratio));
     target.height = Math.max(1, Math.round(height * ratio));
   }
@@ -228,17 +244,43 @@ function resize() {
 /** What does not move: grid and devices. Drawn once, copied every frame. */
 function drawBase() {
   map.stale = false;
+  map.warmthStale = true;
   map.project = project();
   const pen = map.base.getContext("2d");
   pen.setTransform(map.ratio, 0, 0, map.ratio, 0, 0);
   pen.clearRect(0, 0, map.width, map.height);
   if (!map.project) return;
   drawGrid(pen);
-  pen.fillStyle = "rgb(96 122 148 / 0.55)";
+  pen.fillStyle = "rgb(110 138 166 / 0.6)";
   for (const row of layers.devices?.rows ?? []) {
     pen.beginPath();
     pen.arc(map.project.x(row), map.project.y(row), 1.6, 0, 7);
     pen.fill();
+  }
+}
+
+/** Where the events of the last two minutes were: one glow a place, larger for more, amber as far as refused. */
+function drawWarmth() {
+  map.warmthStale = false;
+  const pen = map.warmth.getContext("2d");
+  pen.setTransform(map.ratio, 0, 0, map.ratio, 0, 0);
+  pen.clearRect(0, 0, map.width, map.height);
+  pen.globalCompositeOperation = "lighter";
+  const places = new Map();
+  for (const row of layers.events?.rows ?? []) {
+    if (!placed([row.lat, row.lon])) continue;
+    const key = `${row.lat},${row.lon}`;
+    const place = places.get(key) ?? { lat: row.lat, lon: row.lon, all: 0, refused: 0 };
+    place.all += 1;
+    place.refused += refused(row) ? 1 : 0;
+    places.set(key, place);
+  }
+  const most = Math.max(1, ...[...places.values()].slice(0, 50_000).map((place) => place.all));
+  for (const place of places.values()) {
+    const share = place.all / most;
+    const bad = place.refused / place.all > 0.2;
+    pen.fillStyle = bad ? `rgb(240 180 94 / ${0.1 + 0.3 * share})` : `rgb(111 211 192 / ${0.04 + 0.12 * share})`;
+    disc(pen, map.project.x(place), map.project.y(place), 2 + 5 * Math.sqrt(share));
   }
 }
 
@@ -286,6 +328,8 @@ function draw(now) {
     map.stale = Boolean(layers.events?.rows.length || layers.alerts?.rows.length);
     return;
   }
+  if (map.warmthStale) drawWarmth();
+  pen.drawImage(map.warmth, 0, 0);
   pen.setTransform(map.ratio, 0, 0, map.ratio, 0, 0);
   pen.globalCompositeOperation = "lighter";
   map.sparks = map.sparks.filter((one) => now - one.at < SPARK_MS);
@@ -395,7 +439,7 @@ async function showDatasources() {
     element("td", name),
     element("td", number.format(held ?? 0), "number"),
     element("td", number.format(segments), "number"),
-    element("td", bytes(size ?? 0), "number"),
+    element("td", size > 0 ? bytes(size) : "in memory", "number"),
   ]), 4);
   const total = rows.reduce((sum, row) => sum + (row[1] ?? 0), 0);
   const now = performance.now();

@@ -104,7 +104,7 @@ impl Column {
             (Lists::Real, _) => self.values.write_nested(out, row, Escape::Wire),
             (Lists::MultiValue, 0) => out.extend_from_slice(b"null"),
             (Lists::MultiValue, 1) => {
-                items.write_nested(out, array.value_offsets()[row] as usize, Escape::Wire)
+                items.write_nested(out, array.value_offsets()[row] as usize, Escape::Wire);
             }
             _ => write_string(out, &self.values.inner_json(row), Escape::Wire),
         }

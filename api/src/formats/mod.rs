@@ -10,7 +10,7 @@
 //! Every format ends in a mark: `]` and a line break for `object` and `array`, an empty line for the others. It is
 //! written only after the last row; a client that does not see it knows that the result is incomplete.
 //!
-//! The Arrow stream, which is a format of its own and not one of Druid's, is in [`arrow_stream`].
+//! The Arrow stream, which is a format of its own and not one of Druid's, is in `arrow_stream`.
 
 pub(crate) mod arrow_stream;
 mod column;

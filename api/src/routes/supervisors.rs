@@ -69,7 +69,7 @@ async fn status(State(state): State<AppState>, Path(id): Path<String>) -> Answer
 
 async fn health(State(state): State<AppState>, Path(id): Path<String>) -> Result<Response, Refusal> {
     let healthy = state.supervisors.is_healthy(&id);
-    let healthy = healthy.ok_or_else(|| Refusal::Unknown("supervisor", id))?;
+    let healthy = healthy.ok_or(Refusal::Unknown("supervisor", id))?;
     let code = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Ok((code, Json(json!({ "healthy": healthy }))).into_response())
 }

@@ -1,6 +1,9 @@
 //! The API as clients meet it: the whole router over a real store, engine and supervisor manager, compared with
 //! exchanges that were recorded from a Druid 33 (`tests/recorded`).
 
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod access;
 mod life;
 mod recorded;
