@@ -67,7 +67,7 @@ impl Engine {
         options: EngineOptions,
     ) -> Result<Arc<Self>, QueryError> {
         let sessions = Sessions::new(&options)?;
-        let catalog = Catalog::new(store, system, sessions.routines(), ScanOptions::default());
+        let catalog = Catalog::new(store, system, ScanOptions::default());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.threads.max(1))
             .thread_name("ovate-query")

@@ -89,7 +89,9 @@ fn logical<'a>(
     )?;
     let names = Names::new(catalog, sessions.naming());
     let blamed = |e: DataFusionError| blame::blame(&e, &request.query, limits, &names);
-    let plan = named(query, &names).and_then(|plan| semantics::apply(plan, context.zone)).map_err(blamed)?;
+    let plan = named(query, &names)
+        .and_then(|plan| semantics::apply(plan, context.zone, &names.multi_values()))
+        .map_err(blamed)?;
     let plan = match context.outer_limit {
         Some(rows) => LogicalPlanBuilder::from(plan)
             .limit(0, Some(rows))
@@ -101,7 +103,8 @@ fn logical<'a>(
     let state = sessions.for_rows(resources.iter().map(|resource| resource.rows).sum());
     let analyzed =
         state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).map_err(blamed)?;
-    let (analyzed, columns) = output::settle(analyzed, &hints, is_values).map_err(blamed)?;
+    let (analyzed, columns) =
+        output::settle(analyzed, &hints, is_values, &names.multi_values()).map_err(blamed)?;
     let plan = state.optimizer().optimize(analyzed, state, |_, _| {}).map_err(blamed)?;
     Ok(Logical { mode: statement.mode, plan, columns, resources, context, state })
 }

@@ -19,10 +19,10 @@ use datafusion::optimizer::analyzer::Analyzer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
-use crate::catalog::Routine;
 use crate::error::QueryError;
 use crate::interrupt::{Interrupt, InterruptJoins};
 use crate::options::EngineOptions;
+use crate::plan::multi_value::MultiValueComparison;
 use crate::plan::operators::TextArithmetic;
 use crate::plan::safe_cast::SafeCasts;
 
@@ -50,24 +50,6 @@ impl Sessions {
     /// The session for a statement over so many rows.
     pub(crate) fn for_rows(&self, rows: usize) -> &SessionState {
         if rows < self.rows_per_thread_min { &self.narrow } else { &self.wide }
-    }
-
-    /// The functions that statements can call.
-    pub(crate) fn routines(&self) -> Vec<Routine> {
-        let state = &self.narrow;
-        let of = |names: Vec<&String>, is_aggregator: bool| {
-            names
-                .into_iter()
-                .filter(|name| !name.starts_with('$'))
-                .map(|name| Routine { name: name.to_uppercase(), is_aggregator, signatures: None })
-                .collect::<Vec<_>>()
-        };
-        let mut routines = of(state.scalar_functions().keys().collect(), false);
-        routines.extend(of(state.aggregate_functions().keys().collect(), true));
-        routines.extend(of(state.window_functions().keys().collect(), true));
-        routines.sort_by(|a, b| a.name.cmp(&b.name));
-        routines.dedup_by(|a, b| a.name == b.name);
-        routines
     }
 }
 
@@ -134,7 +116,7 @@ fn state(options: &EngineOptions, runtime: Arc<RuntimeEnv>, partitions: usize) -
 
 /// The first that answers wins: ours come first.
 fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
-    let mut all: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(TextArithmetic)];
+    let mut all: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(TextArithmetic), Arc::new(MultiValueComparison)];
     all.extend(SessionStateDefaults::default_expr_planners());
     all
 }

@@ -65,7 +65,7 @@ pub(super) fn table(catalog: &Catalog, name: &str) -> Option<Result<Found, Query
         "SCHEMATA" => rows::table(&SCHEMATA_COLUMNS, &schemata()),
         "TABLES" => rows::table(&TABLES_COLUMNS, &tables(catalog)),
         "COLUMNS" => rows::table(&COLUMNS_COLUMNS, &columns(catalog)),
-        "ROUTINES" => rows::table(&ROUTINES_COLUMNS, &routines(catalog)),
+        "ROUTINES" => rows::table(&ROUTINES_COLUMNS, &routines()),
         _ => return None,
     })
 }
@@ -170,18 +170,17 @@ fn column(
     ]
 }
 
-fn routines(catalog: &Catalog) -> Vec<Vec<Cell>> {
-    catalog
-        .routines
+fn routines() -> Vec<Vec<Cell>> {
+    ovate_functions::sql::catalogue()
         .iter()
         .map(|routine| {
             vec![
                 CATALOG.into(),
                 "INFORMATION_SCHEMA".into(),
-                routine.name.clone().into(),
+                routine.name.into(),
                 "FUNCTION".into(),
                 if routine.is_aggregator { "YES" } else { "NO" }.into(),
-                routine.signatures.clone().into(),
+                routine.signatures.into(),
             ]
         })
         .collect()

@@ -29,31 +29,17 @@ pub(crate) struct Found {
     pub(crate) rows: usize,
 }
 
-/// A function, as INFORMATION_SCHEMA.ROUTINES lists it.
-#[derive(Debug, Clone)]
-pub(crate) struct Routine {
-    pub(crate) name: String,
-    pub(crate) is_aggregator: bool,
-    pub(crate) signatures: Option<String>,
-}
-
 /// Everything that can stand in `FROM`.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     store: Arc<Store>,
     system: Arc<dyn SystemTables>,
-    routines: Vec<Routine>,
     scan: ScanOptions,
 }
 
 impl Catalog {
-    pub(crate) fn new(
-        store: Arc<Store>,
-        system: Arc<dyn SystemTables>,
-        routines: Vec<Routine>,
-        scan: ScanOptions,
-    ) -> Self {
-        Self { store, system, routines, scan }
+    pub(crate) fn new(store: Arc<Store>, system: Arc<dyn SystemTables>, scan: ScanOptions) -> Self {
+        Self { store, system, scan }
     }
 
     /// Looks a table up; an unknown name is refused with the nearest known one.

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Column, DataFusionError, SchemaError};
+use datafusion::common::{Column, DataFusionError, SchemaError, TableReference};
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, Spanned, Value,
     Visit, Visitor,
@@ -87,7 +87,7 @@ fn table_error(error: &QueryError, query: &Query) -> QueryError {
 }
 
 fn column_error(field: &Column, valid: &[Column], query: &Query, sql: &str) -> QueryError {
-    let qualifier = field.relation.as_ref().map(|relation| relation.table());
+    let qualifier = field.relation.as_ref().map(TableReference::table);
     let span = find_column(query, &field.name, qualifier).or_else(|| find_column(query, &field.name, None));
     let at = span.and_then(positions::of_span).or_else(|| Tokens::of(sql).name(&field.name));
     if let Some(qualifier) = qualifier {
@@ -95,7 +95,7 @@ fn column_error(field: &Column, valid: &[Column], query: &Query, sql: &str) -> Q
             |name: &str| valid.iter().any(|v| v.relation.as_ref().is_some_and(|r| r.table() == name));
         if !is_known(qualifier) {
             let known: Vec<&str> =
-                valid.iter().filter_map(|v| v.relation.as_ref()).map(|r| r.table()).collect();
+                valid.iter().filter_map(|v| v.relation.as_ref()).map(TableReference::table).collect();
             let near = nearest(qualifier, known);
             return QueryError::invalid_at(format!("Table '{qualifier}' not found{}", DidYouMean(near)), at);
         }
@@ -160,10 +160,10 @@ fn function_error(name: &str, query: &Query, sql: &str, names: &Names<'_>) -> Qu
 
 /// Calcite's families of types, as far as they can be told without planning.
 fn argument_types(call: &Function, columns: &[(String, DataType)]) -> Vec<&'static str> {
-    if let FunctionArguments::List(list) = &call.args {
-        if matches!(list.args.as_slice(), [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)]) {
-            return Vec::new();
-        }
+    if let FunctionArguments::List(list) = &call.args
+        && matches!(list.args.as_slice(), [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)])
+    {
+        return Vec::new();
     }
     plain_args(call).unwrap_or_default().into_iter().map(|arg| family(arg, columns)).collect()
 }

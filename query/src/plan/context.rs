@@ -4,7 +4,7 @@
 //! named twice is the same rows twice, and it remembers what was read.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
@@ -16,6 +16,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 
+use super::multi_value::is_multi_value;
 use crate::catalog::{Catalog, Found};
 use crate::error::QueryError;
 
@@ -56,6 +57,19 @@ impl<'a> Names<'a> {
     /// What has been read so far, in order of first mention.
     pub(crate) fn resources(&self) -> Vec<Resource> {
         self.resources.borrow().clone()
+    }
+
+    /// The columns with several values a row, of the datasources read so far.
+    pub(crate) fn multi_values(&self) -> HashSet<String> {
+        let known = self.known.borrow();
+        let datasources = known.iter().filter(|((schema, _), _)| schema == DEFAULT_SCHEMA);
+        let mut names = HashSet::new();
+        for (_, source) in datasources {
+            let schema = source.schema();
+            let lists = schema.fields().iter().filter(|field| is_multi_value(field.data_type()));
+            names.extend(lists.map(|field| field.name().clone()));
+        }
+        names
     }
 
     /// The columns of every table read so far.

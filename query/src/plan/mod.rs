@@ -12,6 +12,7 @@ pub(crate) mod blame;
 pub(crate) mod casts;
 pub(crate) mod context;
 pub(crate) mod explain;
+pub(crate) mod multi_value;
 pub(crate) mod operators;
 pub(crate) mod output;
 pub(crate) mod safe_cast;

@@ -1,15 +1,16 @@
 //! The columns of an answer: their names and types as clients see them.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 
+use super::multi_value::is_multi_value;
 use super::types::{druid_type, shown_type, sql_type};
 use crate::request::ResultColumn;
 use crate::sql::hints::Hints;
 use crate::sql::names;
-
-/// Marks a field whose lists are one text dimension with several values, not an array.
-pub(crate) const MULTI_VALUE: &str = "ovate.multi_value";
 
 /// Describes the columns of an analyzed plan, and casts those whose types clients do not get. `is_values`: the
 /// statement is a bare `VALUES`, whose columns have no names of their own.
@@ -17,8 +18,9 @@ pub(crate) fn settle(
     plan: LogicalPlan,
     hints: &Hints,
     is_values: bool,
+    multi_values: &HashSet<String>,
 ) -> Result<(LogicalPlan, Vec<ResultColumn>)> {
-    let schema = plan.schema().clone();
+    let schema = Arc::clone(plan.schema());
     let count = schema.fields().len();
     let mut columns = Vec::with_capacity(count);
     let mut exprs = Vec::with_capacity(count);
@@ -27,7 +29,7 @@ pub(crate) fn settle(
         let shown = shown_type(field.data_type());
         let name = if is_values { format!("EXPR${i}") } else { names::shown(field.name(), i) };
         let hint = hints.get(i, count).filter(|hint| fits(hint, sql_type(&shown)));
-        let is_multi_value = field.metadata().contains_key(MULTI_VALUE);
+        let is_multi_value = is_multi_value(&shown) && is_stored(&plan, i, field.name(), multi_values);
         columns.push(ResultColumn {
             name,
             druid_type: if is_multi_value { "STRING".to_owned() } else { druid_type(&shown) },
@@ -46,12 +48,26 @@ pub(crate) fn settle(
     Ok((plan, columns))
 }
 
+/// Whether a column of the answer is a stored column, under its own name or another.
+fn is_stored(plan: &LogicalPlan, position: usize, name: &str, multi_values: &HashSet<String>) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            match projection.expr.get(position).map(|e| e.clone().unalias()) {
+                Some(Expr::Column(column)) => multi_values.contains(&column.name),
+                _ => false,
+            }
+        }
+        LogicalPlan::Sort(sort) => is_stored(&sort.input, position, name, multi_values),
+        LogicalPlan::Limit(limit) => is_stored(&limit.input, position, name, multi_values),
+        _ => multi_values.contains(name),
+    }
+}
+
 /// A hint read off the text stands only beside the type that was planned.
 fn fits(hint: &str, planned: &str) -> bool {
     match hint {
         "INTEGER" | "SMALLINT" | "TINYINT" => planned == "BIGINT",
-        "DECIMAL" | "REAL" => planned == "DOUBLE",
-        "DOUBLE" => planned == "DOUBLE",
+        "DECIMAL" | "REAL" | "DOUBLE" => planned == "DOUBLE",
         "CHAR" => planned == "VARCHAR",
         "DATE" => planned == "TIMESTAMP",
         _ => false,

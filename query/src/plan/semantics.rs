@@ -9,6 +9,7 @@
 //!
 //! Names of expressions stay as they are, because nodes above refer to them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
@@ -21,12 +22,21 @@ use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPla
 use ovate_storage::time::{Zone, parse::parse_iso};
 
 use super::casts::{self, Cast as DruidCast};
+use super::multi_value;
 use super::types::{TIMESTAMP, is_text};
 use crate::error::QueryError;
 
-/// Gives a plan Druid's semantics. `zone` is the session's.
-pub(crate) fn apply(plan: LogicalPlan, zone: Zone) -> Result<LogicalPlan> {
-    plan.transform_up_with_subqueries(|node| of_node(node, zone)).map(|done| done.data)
+/// Gives a plan Druid's semantics. `zone` is the session's, `multi_values` are the columns of the tables read that
+/// hold several values a row.
+pub(crate) fn apply(plan: LogicalPlan, zone: Zone, multi_values: &HashSet<String>) -> Result<LogicalPlan> {
+    plan.transform_up_with_subqueries(|node| {
+        let done = of_node(node, zone)?;
+        if multi_values.is_empty() {
+            return Ok(done);
+        }
+        Ok(Transformed::yes(multi_value::unnest_groups(done.data, multi_values)?))
+    })
+    .map(|done| done.data)
 }
 
 fn of_node(node: LogicalPlan, zone: Zone) -> Result<Transformed<LogicalPlan>> {
@@ -64,7 +74,7 @@ impl TreeNodeRewriter for Semantics<'_> {
                 Transformed::yes(Expr::Literal(ScalarValue::Float64(Some(number as f64)), metadata))
             }
             Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
-                Transformed::yes(self.cast(*expr, field.data_type())?)
+                Transformed::yes(self.cast(*expr, field.data_type()))
             }
             Expr::BinaryExpr(binary) => self.binary(binary)?,
             Expr::Between(Between { expr, negated, low, high }) => {
@@ -72,16 +82,21 @@ impl TreeNodeRewriter for Semantics<'_> {
                 let high = self.beside(&expr, *high)?;
                 Transformed::yes(Expr::Between(Between::new(expr, negated, Box::new(low), Box::new(high))))
             }
+            Expr::InList(InList { expr, list, negated })
+                if self.type_of(&expr).is_some_and(|t| multi_value::is_multi_value(&t)) =>
+            {
+                Transformed::yes(multi_value::any_in(*expr, list, negated))
+            }
             Expr::InList(InList { expr, list, negated }) => {
                 let list =
                     list.into_iter().map(|item| self.beside(&expr, item)).collect::<Result<Vec<_>>>()?;
                 Transformed::yes(Expr::InList(InList { expr, list, negated }))
             }
-            Expr::IsTrue(inner) => Transformed::yes(Expr::IsTrue(self.condition(inner)?)),
-            Expr::IsFalse(inner) => Transformed::yes(Expr::IsFalse(self.condition(inner)?)),
-            Expr::IsNotTrue(inner) => Transformed::yes(Expr::IsNotTrue(self.condition(inner)?)),
-            Expr::IsNotFalse(inner) => Transformed::yes(Expr::IsNotFalse(self.condition(inner)?)),
-            Expr::Not(inner) => Transformed::yes(Expr::Not(self.condition(inner)?)),
+            Expr::IsTrue(inner) => Transformed::yes(Expr::IsTrue(self.condition(inner))),
+            Expr::IsFalse(inner) => Transformed::yes(Expr::IsFalse(self.condition(inner))),
+            Expr::IsNotTrue(inner) => Transformed::yes(Expr::IsNotTrue(self.condition(inner))),
+            Expr::IsNotFalse(inner) => Transformed::yes(Expr::IsNotFalse(self.condition(inner))),
+            Expr::Not(inner) => Transformed::yes(Expr::Not(self.condition(inner))),
             other => Transformed::no(other),
         })
     }
@@ -93,9 +108,9 @@ impl Semantics<'_> {
         expr.get_type(self.schema).ok()
     }
 
-    fn cast(&self, expr: Expr, to: &DataType) -> Result<Expr> {
-        let Some(from) = self.type_of(&expr) else { return Ok(try_cast(expr, to)) };
-        Ok(match to {
+    fn cast(&self, expr: Expr, to: &DataType) -> Expr {
+        let Some(from) = self.type_of(&expr) else { return try_cast(expr, to) };
+        match to {
             _ if from == *to => expr,
             to if *to == TIMESTAMP && is_text(&from) => match literal_text(&expr) {
                 Some(text) => instant(parse_iso(text.trim(), self.zone)),
@@ -108,7 +123,7 @@ impl Semantics<'_> {
             DataType::Utf8View if from.is_floating() => casts::call(DruidCast::FloatToText, self.zone, expr),
             DataType::Int64 if is_text(&from) => casts::call(DruidCast::TextToLong, self.zone, expr),
             to => try_cast(expr, to),
-        })
+        }
     }
 
     fn binary(&self, binary: BinaryExpr) -> Result<Transformed<Expr>> {
@@ -123,7 +138,7 @@ impl Semantics<'_> {
             ))));
         }
         if matches!(op, Operator::And | Operator::Or) {
-            let (left, right) = (self.condition(left)?, self.condition(right)?);
+            let (left, right) = (self.condition(left), self.condition(right));
             return Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(left, op, right))));
         }
         Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr::new(left, op, right))))
@@ -150,10 +165,11 @@ impl Semantics<'_> {
                 return Ok(try_cast(expr, &TIMESTAMP));
             }
         }
-        if other_type == DataType::Float32 && !matches!(other, Expr::Literal(..)) {
-            if let Expr::Literal(ScalarValue::Float64(Some(number)), _) = &expr {
-                return Ok(Expr::Literal(ScalarValue::Float32(Some(*number as f32)), None));
-            }
+        if other_type == DataType::Float32
+            && !matches!(other, Expr::Literal(..))
+            && let Expr::Literal(ScalarValue::Float64(Some(number)), _) = &expr
+        {
+            return Ok(Expr::Literal(ScalarValue::Float32(Some(*number as f32)), None));
         }
         if is_text(&own_type) && other_type.is_numeric() {
             // A text beside a number is a number, or NULL.
@@ -164,12 +180,12 @@ impl Semantics<'_> {
     }
 
     /// An operand that must be a truth value.
-    fn condition(&self, expr: Box<Expr>) -> Result<Box<Expr>> {
+    fn condition(&self, expr: Box<Expr>) -> Box<Expr> {
         match self.type_of(&expr) {
             Some(own) if own == DataType::Null || is_text(&own) || own.is_numeric() => {
-                Ok(Box::new(try_cast(*expr, &DataType::Boolean)))
+                Box::new(try_cast(*expr, &DataType::Boolean))
             }
-            _ => Ok(expr),
+            _ => expr,
         }
     }
 }

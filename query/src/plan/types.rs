@@ -62,15 +62,20 @@ fn arrow_type(sql_type: &SqlType) -> Option<DataType> {
 /// The type that clients get for a column of `data_type`: the few that [`crate::SqlResult`] promises.
 pub(crate) fn shown_type(data_type: &DataType) -> DataType {
     match data_type {
-        DataType::Int8 | DataType::Int16 | DataType::Int32 => DataType::Int64,
-        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => DataType::Int64,
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32
+        | DataType::UInt64
+        | DataType::Duration(_) => DataType::Int64,
         DataType::Float16 => DataType::Float32,
         DataType::Decimal32(..)
         | DataType::Decimal64(..)
         | DataType::Decimal128(..)
         | DataType::Decimal256(..) => DataType::Float64,
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => TIMESTAMP,
-        DataType::Duration(_) => DataType::Int64,
         DataType::Dictionary(_, value) => shown_type(value),
         DataType::List(item)
         | DataType::LargeList(item)

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CeilFloorKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
     LimitClause, Query, Select, SetExpr, Spanned, TableFactor, TrimWhereField, TypedString, UnaryOperator,
-    Value, VisitMut, VisitorMut,
+    Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use ovate_storage::time::{Period, Zone, parse::parse_iso};
 
@@ -126,10 +126,10 @@ impl Rewriter<'_> {
                 *expr = self.floor("TIME_FLOOR", inner, "P1D");
             }
             Expr::Floor { expr: inner, field } => {
-                *expr = self.floor_or_ceil("FLOOR", "TIME_FLOOR", take(inner), field)?
+                *expr = self.floor_or_ceil("FLOOR", "TIME_FLOOR", take(inner), field)?;
             }
             Expr::Ceil { expr: inner, field } => {
-                *expr = self.floor_or_ceil("CEIL", "TIME_CEIL", take(inner), field)?
+                *expr = self.floor_or_ceil("CEIL", "TIME_CEIL", take(inner), field)?;
             }
             Expr::Extract { field, expr: inner, .. } => {
                 let unit = extract_unit(field)?;
@@ -163,14 +163,15 @@ impl Rewriter<'_> {
                 self.calendar_arithmetic(left, op, right)?.into_iter().for_each(|shifted| *expr = shifted);
             }
             Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
-                let escape = escape_char.take().and_then(|c| c.into_string()).and_then(|c| c.chars().next());
+                let escape =
+                    escape_char.take().and_then(ValueWithSpan::into_string).and_then(|c| c.chars().next());
                 if let Some(escaped) = as_text(pattern).map(|pattern| like_pattern(pattern, escape)) {
                     **pattern = text(escaped);
                 }
             }
             // A decimal zero has no sign.
             Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } if is_decimal_zero(inner) => {
-                *expr = take(inner)
+                *expr = take(inner);
             }
             Expr::Function(function) => {
                 if let Some(rewritten) = self.function(function)? {
@@ -276,7 +277,6 @@ impl Rewriter<'_> {
                 unit_as_text(function)?;
                 self.complete(function, 3);
             }
-            ("DATE_TRUNC", 2) => self.complete(function, 2),
             ("APPROX_DISTINCT", _) => rename(function, "APPROX_COUNT_DISTINCT"),
             ("LISTAGG" | "GROUP_CONCAT", _) => {
                 rename(function, "STRING_AGG");
@@ -285,11 +285,11 @@ impl Rewriter<'_> {
                 }
             }
             ("EARLIEST" | "LATEST", 1 | 2) => by_time(function, &name),
-            ("TIME_FLOOR" | "TIME_CEIL", 2 | 3) => self.complete(function, 3),
-            ("TIME_SHIFT", 3) => self.complete(function, 3),
-            ("TIME_EXTRACT", 2) => self.complete(function, 2),
-            ("TIME_PARSE" | "TIME_FORMAT", 1 | 2) => self.complete(function, 2),
-            ("TIME_IN_INTERVAL", 2) => self.complete(function, 2),
+            ("TIME_FLOOR" | "TIME_CEIL", 2 | 3) | ("TIME_SHIFT", 3) => self.complete(function, 3),
+            ("TIME_EXTRACT" | "TIME_IN_INTERVAL" | "DATE_TRUNC", 2)
+            | ("TIME_PARSE" | "TIME_FORMAT", 1 | 2) => {
+                self.complete(function, 2);
+            }
             _ => {}
         }
         Ok(None)

@@ -78,11 +78,13 @@ fn check_nesting(tokens: &[TokenWithSpan], depth_max: usize) -> Result<(), Query
     for token in tokens {
         prefixes = if is_prefix(&token.token) { prefixes + 1 } else { 0 };
         match &token.token {
-            Token::LParen | Token::LBracket | Token::LBrace => open += 1,
+            Token::LParen
+            | Token::LBracket
+            | Token::LBrace
+            | Token::Word(Word { keyword: Keyword::CASE, quote_style: None, .. }) => open += 1,
             Token::RParen | Token::RBracket | Token::RBrace => open = open.saturating_sub(1),
-            Token::Word(Word { keyword: Keyword::CASE, quote_style: None, .. }) => open += 1,
             Token::Word(Word { keyword: Keyword::END, quote_style: None, .. }) => {
-                open = open.saturating_sub(1)
+                open = open.saturating_sub(1);
             }
             _ => {}
         }

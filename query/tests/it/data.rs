@@ -123,13 +123,11 @@ const DEVICES: [(&str, f32, f32); 10] = [
 
 /// Device `i` of 1,000; each has 100 events.
 fn device(i: usize) -> (String, f32, f32) {
-    match DEVICES.get(i) {
-        Some((id, latitude, longitude)) => ((*id).to_owned(), *latitude, *longitude),
-        None => {
-            let id = format!("{:08x}-0000-4000-8000-{:012x}", i.wrapping_mul(0x9e37_79b9) & 0xffff_ffff, i);
-            (id, 47.36 + i as f32 / 50_000.0, 8.51 + i as f32 / 40_000.0)
-        }
+    if let Some((id, latitude, longitude)) = DEVICES.get(i) {
+        return ((*id).to_owned(), *latitude, *longitude);
     }
+    let id = format!("{:08x}-0000-4000-8000-{:012x}", i.wrapping_mul(0x9e37_79b9) & 0xffff_ffff, i);
+    (id, 47.36 + i as f32 / 50_000.0, 8.51 + i as f32 / 40_000.0)
 }
 
 fn text(value: impl Into<String>) -> Value {

@@ -6,6 +6,7 @@
 
 mod answers;
 mod data;
+mod multi_value;
 mod recorded;
 mod running;
 mod semantics;

@@ -33,10 +33,10 @@ fn recorded_rows(case: &Value) -> Vec<Vec<Value>> {
 }
 
 fn difference(case: &Value, answer: &Answer) -> Option<String> {
-    if let Some(names) = case["names"].as_array() {
-        if names.iter().map(|name| name.as_str().unwrap()).ne(answer.names()) {
-            return Some(format!("names {:?} instead of {names:?}", answer.names()));
-        }
+    if let Some(names) = case["names"].as_array()
+        && names.iter().map(|name| name.as_str().unwrap()).ne(answer.names())
+    {
+        return Some(format!("names {:?} instead of {names:?}", answer.names()));
     }
     if let Some(types) = case["types"].as_array() {
         for (column, expected) in answer.columns.iter().zip(types) {
