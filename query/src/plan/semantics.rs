@@ -92,11 +92,11 @@ impl TreeNodeRewriter for Semantics<'_> {
                     list.into_iter().map(|item| self.beside(&expr, item)).collect::<Result<Vec<_>>>()?;
                 Transformed::yes(Expr::InList(InList { expr, list, negated }))
             }
-            Expr::IsTrue(inner) => Transformed::yes(Expr::IsTrue(self.condition(inner))),
-            Expr::IsFalse(inner) => Transformed::yes(Expr::IsFalse(self.condition(inner))),
-            Expr::IsNotTrue(inner) => Transformed::yes(Expr::IsNotTrue(self.condition(inner))),
-            Expr::IsNotFalse(inner) => Transformed::yes(Expr::IsNotFalse(self.condition(inner))),
-            Expr::Not(inner) => Transformed::yes(Expr::Not(self.condition(inner))),
+            Expr::IsTrue(inner) => Transformed::yes(Expr::IsTrue(Box::new(self.condition(*inner)))),
+            Expr::IsFalse(inner) => Transformed::yes(Expr::IsFalse(Box::new(self.condition(*inner)))),
+            Expr::IsNotTrue(inner) => Transformed::yes(Expr::IsNotTrue(Box::new(self.condition(*inner)))),
+            Expr::IsNotFalse(inner) => Transformed::yes(Expr::IsNotFalse(Box::new(self.condition(*inner)))),
+            Expr::Not(inner) => Transformed::yes(Expr::Not(Box::new(self.condition(*inner)))),
             other => Transformed::no(other),
         })
     }
@@ -138,7 +138,7 @@ impl Semantics<'_> {
             ))));
         }
         if matches!(op, Operator::And | Operator::Or) {
-            let (left, right) = (self.condition(left), self.condition(right));
+            let (left, right) = (Box::new(self.condition(*left)), Box::new(self.condition(*right)));
             return Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(left, op, right))));
         }
         Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr::new(left, op, right))))
@@ -180,10 +180,10 @@ impl Semantics<'_> {
     }
 
     /// An operand that must be a truth value.
-    fn condition(&self, expr: Box<Expr>) -> Box<Expr> {
+    fn condition(&self, expr: Expr) -> Expr {
         match self.type_of(&expr) {
             Some(own) if own == DataType::Null || is_text(&own) || own.is_numeric() => {
-                Box::new(try_cast(*expr, &DataType::Boolean))
+                try_cast(expr, &DataType::Boolean)
             }
             _ => expr,
         }

@@ -262,7 +262,7 @@ fn alerts(store: &Arc<Store>) {
 }
 
 #[derive(Debug)]
-struct System;
+pub(crate) struct System;
 
 impl SystemTables for System {
     fn supervisors(&self) -> Vec<SupervisorRow> {

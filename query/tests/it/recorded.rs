@@ -1,5 +1,8 @@
 //! What a real Druid answered, statement by statement (`tests/recorded/druid.json`).
 
+use std::sync::Arc;
+
+use ovate_query::{Engine, EngineOptions};
 use serde_json::{Value, json};
 
 use crate::answers::{Answer, recorded_request, run, value};
@@ -84,10 +87,20 @@ fn error_difference(case: &Value, body: &Value, status: u16) -> Option<String> {
 
 #[tokio::test]
 async fn answers_and_errors_are_those_of_druid() {
-    let engine = data::engine();
+    hold_against_recordings(&data::engine()).await;
+}
+
+#[tokio::test]
+async fn answers_are_the_same_when_statements_are_spread_over_threads() {
+    let (store, _folder) = data::store();
+    let options = EngineOptions { threads: 3, rows_per_thread_min: 1, ..EngineOptions::default() };
+    hold_against_recordings(&Engine::new(store, Arc::new(data::System), options).unwrap()).await;
+}
+
+async fn hold_against_recordings(engine: &Arc<Engine>) {
     let mut differences = Vec::new();
     for case in cases() {
-        let difference = match (run(&engine, recorded_request(&case)).await, case["status"] == 200) {
+        let difference = match (run(engine, recorded_request(&case)).await, case["status"] == 200) {
             (Ok(answer), true) => difference(&case, &answer),
             (Err(error), false) => error_difference(&case, &error.body(), error.kind().status),
             (Ok(answer), false) => Some(format!("an answer: {:?}", answer.rows.first())),
