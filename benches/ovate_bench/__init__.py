@@ -1,0 +1,1 @@
+"""The benchmarks of Ovate: data, servers, queries with reference answers, measurements, report."""

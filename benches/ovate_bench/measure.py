@@ -1,0 +1,173 @@
+"""The measurements. Each gives plain numbers; what they mean stands in README.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .client import Client, unchunk, until
+from .components import SPECS, Druid, Ovate, cpu_s, memory_mib
+from .queries import Query, check
+
+WARM_UPS, RUNS_MIN, RUNS_MAX, SECONDS_MAX = 3, 15, 300, 2.0
+Server = Ovate | Druid
+
+
+def specification(name: str) -> dict[str, Any]:
+    return dict(json.loads((SPECS / f"{name}_ingestion.json").read_text()))
+
+
+def post(server: Server, name: str) -> None:
+    """The case study's specification: unmodified to Ovate; Druid cannot map the broker's address, so there it is set."""
+    spec = specification(name)
+    url = server.url
+    if isinstance(server, Druid):
+        spec["spec"]["ioConfig"]["consumerProperties"]["bootstrap.servers"] = server.kafka.address
+        url = server.router
+    Client(url).call("POST", "/druid/indexer/v1/supervisor", spec)
+
+
+def ingest(server: Server, name: str, datasource: str, rows: int) -> dict[str, float]:
+    """From posting the specification, with every message already in Kafka, until COUNT(*) gives all of them."""
+    client = Client(server.url)
+    before_cpu_s, began = cpu_s(server.pids()), time.monotonic()
+    post(server, name)
+    first_s, first_rows, seen = 0.0, 0, 0
+    while seen < rows:
+        time.sleep(0.02)
+        seen = client.count(datasource)
+        if seen and not first_rows:
+            first_s, first_rows = time.monotonic() - began, seen
+        if time.monotonic() - began > 1800:
+            raise TimeoutError(f"{server.name}: {seen} of {rows} rows of {datasource} after half an hour")
+    took_s = time.monotonic() - began
+    if seen != rows:
+        raise AssertionError(f"{server.name}: {seen} rows in {datasource}, {rows} were produced")
+    used_s = cpu_s(server.pids()) - before_cpu_s
+    steady_s = took_s - first_s
+    return {
+        "rows": rows,
+        "seconds": round(took_s, 3),
+        "first_visible_s": round(first_s, 3),
+        "rows_per_s": round(rows / took_s),
+        "rows_per_s_once_reading": round((rows - first_rows) / steady_s) if steady_s > 0.1 else 0,
+        "cpu_s": round(used_s, 2),
+        "rows_per_cpu_s": round(rows / used_s),
+        "rss_mib": round(memory_mib(server.pids())),
+        "peak_rss_mib": round(memory_mib(server.pids(), "VmHWM")),
+    }
+
+
+def summary(times_s: list[float]) -> dict[str, float]:
+    milliseconds = np.array(times_s) * 1000
+    return {
+        "runs": len(times_s),
+        "min_ms": round(float(milliseconds.min()), 3),
+        "p50_ms": round(float(np.percentile(milliseconds, 50)), 3),
+        "p99_ms": round(float(np.percentile(milliseconds, 99)), 3),
+    }
+
+
+def repeat(run: Any) -> list[float]:
+    """Warm-ups, then at least RUNS_MIN runs and more until SECONDS_MAX are spent."""
+    for _ in range(WARM_UPS):
+        run()
+    times: list[float] = []
+    while len(times) < RUNS_MIN or (len(times) < RUNS_MAX and sum(times) < SECONDS_MAX):
+        began = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def latency(server: Server, asked: list[Query]) -> dict[str, dict[str, Any]]:
+    """One client, one kept connection; an answer is checked before its time counts."""
+    client, results = Client(server.url), {}
+    # Caches off where there are any; Ovate takes the same context and has none.
+    context = {"useCache": False, "populateCache": False, "useResultLevelCache": False, "populateResultLevelCache": False}
+    for query in asked:
+        request = client.prepare("POST", "/druid/v2/sql", {"query": query.sql, "context": context})
+        status, body, is_chunked = client.exchange(request)
+        body = unchunk(body) if is_chunked else body
+        if status != 200:
+            raise RuntimeError(f"{server.name}: {query.name}: {status} {body[:400].decode(errors='replace')}")
+        rows = check(query, json.loads(body), server.name)
+
+        def run(request: bytes = request) -> None:
+            status, _, _ = client.exchange(request)
+            if status != 200:
+                raise RuntimeError(f"status {status}")
+
+        pids = server.pids()
+        used_s = cpu_s(pids)
+        times = repeat(run)
+        used_s = cpu_s(pids) - used_s
+        results[query.name] = {
+            **summary(times),
+            "cpu_ms": round(used_s * 1000 / (len(times) + WARM_UPS), 3),
+            "rows": rows,
+            "bytes": len(body),
+        }
+    return results
+
+
+def freshness(server: Ovate, rate: int, seconds: int) -> dict[str, float]:
+    """Producer's stamp to visible: for every row, the first answer whose MAX(__time) is not before its stamp.
+
+    The client asks without pause but 1 ms, so the figure includes Kafka, the poll, and one or two query round trips.
+    """
+    server.kafka.fresh_topic("EVENTS_GEO")
+    post(server, "events_geo")
+    client = Client(server.url)
+    here = Path(__file__).resolve().parent
+    producer = subprocess.Popen(
+        [sys.executable, here / "stamping.py", server.kafka.address, str(rate), str(seconds)],
+        stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(here.parent)},
+    )  # fmt: skip
+    until("the first fresh row", lambda: client.count("EVENTS_GEO") > 0, 60)
+    sql = client.prepare(
+        "POST", "/druid/v2/sql",
+        {"query": "SELECT TIMESTAMP_TO_MILLIS(MAX(__time)) AS t FROM EVENTS_GEO", "resultFormat": "array"},
+    )  # fmt: skip
+    answered_ms, newest_ms = [], []
+    before_cpu_s, began = cpu_s(server.pids()), time.monotonic()
+    while producer.poll() is None:
+        _, body, is_chunked = client.exchange(sql)
+        answered_ms.append(time.time() * 1000)
+        newest_ms.append(json.loads(unchunk(body) if is_chunked else body)[0][0])
+        time.sleep(0.001)
+    used = (cpu_s(server.pids()) - before_cpu_s) / (time.monotonic() - began)
+    assert producer.stdout
+    sent = json.loads(producer.stdout.read())
+    until("all fresh rows", lambda: client.count("EVENTS_GEO") == sent["rows"], 30)
+    answered, newest = np.array(answered_ms), np.maximum.accumulate(np.array(newest_ms))
+    # The first second is the start of everything; the last rows may be seen after the loop has ended.
+    stamps = np.arange(sent["first_ms"] + 1000, sent["last_ms"] - 200)
+    at = np.searchsorted(newest, stamps)
+    delays = answered[at[at < len(answered)]] - stamps[at < len(answered)]
+    return {
+        "rows_per_s": round(sent["rows"] / (sent["last_ms"] - sent["first_ms"]) * 1000),
+        "answers": len(answered_ms),
+        "p50_ms": round(float(np.percentile(delays, 50)), 2),
+        "p99_ms": round(float(np.percentile(delays, 99)), 2),
+        "max_ms": round(float(delays.max()), 2),
+        "cores_used": round(used, 2),
+    }
+
+
+def starts(server: Ovate, ready_query: str, times: int) -> dict[str, float]:
+    """From starting the process to its first answer over HTTP, and its memory two seconds later."""
+    took, memory = [], []
+    for _ in range(times):
+        took.append(server.start(ready_query))
+        time.sleep(2)
+        memory.append(memory_mib(server.pids()))
+        server.stop()
+    return {**summary(took), "rss_idle_mib": round(float(np.median(memory)), 1)}
