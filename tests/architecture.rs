@@ -36,7 +36,8 @@ fn crates_depend_only_downwards() {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo metadata runs");
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
     let packages: BTreeMap<&str, Vec<&str>> = metadata["packages"]
         .as_array()
         .expect("packages")

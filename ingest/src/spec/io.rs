@@ -28,8 +28,6 @@ pub struct KafkaIoConfig {
     pub task_duration_ms: i64,
     /// How often the supervisor looks after its consumer: new partitions, lag.
     pub period_ms: i64,
-    /// How long one poll waits.
-    pub poll_timeout_ms: i64,
     /// Where a stream that was never read begins: at its earliest message (`true`) or at its end.
     pub use_earliest_offset: bool,
     /// When the supervisor counts as idle.
@@ -65,7 +63,6 @@ impl KafkaIoConfig {
             consumer_properties: ConsumerProperties::read(io, &join(path, "consumerProperties"))?,
             task_duration_ms: duration_ms(io, "taskDuration").unwrap_or_default(),
             period_ms: duration_ms(io, "period").unwrap_or_default(),
-            poll_timeout_ms: long(io, "pollTimeout"),
             use_earliest_offset: truth(io, "useEarliestOffset"),
             idle,
         })

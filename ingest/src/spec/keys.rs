@@ -209,7 +209,7 @@ pub(crate) static IO: Section = Section {
         Key::or("taskDuration", Duration, "\"PT1H\""),
         Key::required("consumerProperties", Map),
         Key::ignored("autoScalerConfig", Map, "null", ONE_WRITER),
-        Key::or("pollTimeout", Long(0), "100"),
+        Key::ignored("pollTimeout", Long(0), "100", "messages are taken as soon as they are there"),
         Key::ignored("startDelay", Duration, "\"PT5S\"", "a supervisor starts at once"),
         Key::or("period", Duration, "\"PT30S\""),
         Key::or("useEarliestOffset", Bool, "false"),
@@ -313,7 +313,7 @@ pub(crate) static TUNING: Section = Section {
     keys: &[
         Key::or("type", Choice(&["kafka"]), "\"kafka\""),
         Key::ignored("appendableIndexSpec", Object(&APPENDABLE), "{}", OWN_MEMORY),
-        Key::or("maxRowsInMemory", Long(1), "150000"),
+        Key::ignored("maxRowsInMemory", Long(1), "150000", OWN_MEMORY),
         Key::or("maxBytesInMemory", Long(-1), "0"),
         Key::ignored("skipBytesInMemoryOverheadCheck", Bool, "false", OWN_MEMORY),
         Key::or("maxRowsPerSegment", Long(1), "5000000"),

@@ -169,3 +169,5 @@ fn rest(root: &Map<String, Value>) -> Result<Map<String, Value>, SpecError> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod documented_tests;

@@ -64,7 +64,6 @@ fn the_case_study_s_specs_are_taken_unmodified() {
         assert_eq!(spec.io.consumer_properties.bootstrap_servers, "kafka_broker:29092");
         assert!(spec.io.use_earliest_offset);
         assert_eq!(spec.io.task_duration_ms, 3_600_000);
-        assert_eq!(spec.tuning.rows_in_memory_max, 1_000_000);
         assert_eq!(spec.tuning.bytes_in_memory_max, None);
         assert!(!spec.ingestion.rollup && !spec.suspended);
     }
@@ -106,7 +105,6 @@ fn defaults_are_druids() {
     assert_eq!(spec.ingestion.segment_granularity, Granularity::day());
     assert_eq!(spec.ingestion.query_granularity, Granularity::NONE);
     assert!(!spec.io.use_earliest_offset);
-    assert_eq!(spec.tuning.rows_in_memory_max, 150_000);
     assert_eq!(spec.tuning.total_rows_max, 20_000_000);
     let json = spec.to_json();
     assert_eq!(json["spec"]["dataSchema"]["granularitySpec"]["segmentGranularity"], "DAY");

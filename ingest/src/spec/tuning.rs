@@ -9,8 +9,6 @@ use crate::error::SpecError;
 /// The tuning keys that have an effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TuningConfig {
-    /// Rows in memory after which they are published.
-    pub rows_in_memory_max: usize,
     /// Bytes in memory after which rows are published; `None` leaves it to the store.
     pub bytes_in_memory_max: Option<usize>,
     /// Rows of one segment after which all rows are published.
@@ -40,7 +38,6 @@ impl TuningConfig {
             })?;
         let bytes = long(spec, "maxBytesInMemory");
         Ok(Self {
-            rows_in_memory_max: long(spec, "maxRowsInMemory") as usize,
             bytes_in_memory_max: (bytes > 0).then_some(bytes as usize),
             rows_per_segment_max: long(spec, "maxRowsPerSegment") as usize,
             total_rows_max: optional_long(spec, "maxTotalRows").unwrap_or(TOTAL_ROWS_MAX) as usize,

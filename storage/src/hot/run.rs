@@ -61,7 +61,7 @@ impl From<BatchColumn> for RunColumn {
             BatchColumn::MultiCodes { ends, codes } => {
                 Self::MultiCodes { ends: ends.into(), codes: codes.into() }
             }
-            BatchColumn::Text(array) => Self::Text(array),
+            BatchColumn::Text(array) => Self::Text(compact(array)),
             BatchColumn::Long(array) => Self::Long(array),
             BatchColumn::Float(array) => Self::Float(array),
             BatchColumn::Double(array) => Self::Double(array),
@@ -120,6 +120,12 @@ impl Run {
     }
 }
 
+/// The same strings, in buffers of their own if the ones they are in are more than twice as large as needed.
+fn compact(array: StringViewArray) -> StringViewArray {
+    let needed: usize = array.lengths().map(|length| length as usize + size_of::<u128>()).sum();
+    if array.get_buffer_memory_size() > 2 * needed { array.gc() } else { array }
+}
+
 /// Joins one column of several runs. The widest form wins: text over one code, several codes over one code. Text and
 /// several codes never meet: see `Writer::note_multi_values`.
 fn concat_column(runs: &[Arc<Run>], at: usize, dictionary: Option<&Dictionary>) -> Result<RunColumn> {
@@ -127,7 +133,8 @@ fn concat_column(runs: &[Arc<Run>], at: usize, dictionary: Option<&Dictionary>) 
     let any = |test: fn(&RunColumn) -> bool| columns().any(|(column, _)| test(column));
     if any(|c| matches!(c, RunColumn::Text(_))) {
         return join(columns().map(|(column, rows)| text_of(column, rows, dictionary)), |array| {
-            RunColumn::Text(array.clone())
+            // `concat` keeps the buffers of all its inputs; run after run they would pile up.
+            RunColumn::Text(compact(array.clone()))
         });
     }
     if any(|c| matches!(c, RunColumn::MultiCodes { .. })) {
