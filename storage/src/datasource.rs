@@ -8,15 +8,27 @@
 //! A crash before the commit leaves files that the catalog does not name (removed at the next start) and offsets
 //! that lead back to the same rows; a crash after it leaves everything in place. Rows are visible throughout: hot,
 //! then frozen, then sealed, never twice, because each step is one swap of [`State`].
+//!
+//! A call to the disk that fails, too, leaves the rows frozen and visible. What follows depends on what is known:
+//!
+//! * No room, or a file that cannot be made, written or renamed: nothing was committed. The files of the attempt
+//!   are removed, and the next publish writes all of them anew. That holds for a sync of such a file that finds no
+//!   room as well: the file is thrown away and no sync is ever tried again on it, so nothing rests on bytes that
+//!   the kernel may have dropped.
+//! * No room in the catalog: the commit is in doubt. The next publish looks it up first ([`Pending::in_doubt`]).
+//! * Any other failure of a sync or of the catalog, and any of syncing a folder that stays: it is not known what
+//!   is on disk, and asking again would prove nothing. The datasource is poisoned until the process starts anew
+//!   and reads what is there.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
 use crate::catalog::{Catalog, SegmentRecord};
-use crate::disk::Disk;
+use crate::disk::{Disk, is_full, remove_if_there};
 use crate::error::{Result, StorageError};
 use crate::hot::{Frozen, HotPart, Writer};
 use crate::progress::Progress;
@@ -62,6 +74,14 @@ pub struct Published {
     pub size_bytes: u64,
 }
 
+impl Published {
+    fn add(&mut self, other: Self) {
+        self.segments.extend(other.segments);
+        self.rows += other.rows;
+        self.size_bytes += other.size_bytes;
+    }
+}
+
 /// What all datasources of a store share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -80,9 +100,19 @@ pub struct Datasource {
     writer: Mutex<Writer>,
     /// Used segments by id. Held while segments change, so that the timeline and the catalog agree.
     segments: Mutex<BTreeMap<String, Arc<SegmentHandle>>>,
-    /// Frozen rows that a publish could not finish. Held during a publish: there is one at a time.
-    pending: Mutex<Option<Frozen>>,
+    /// Frozen rows that a publish has not finished. Held during a publish: there is one at a time.
+    pending: Mutex<Option<Pending>>,
     poison: Mutex<Option<String>>,
+    /// Whether the datasource's folder is known to be there after a crash.
+    has_folder: AtomicBool,
+}
+
+/// Rows on their way into segments.
+#[derive(Debug)]
+struct Pending {
+    frozen: Frozen,
+    /// The segments of a commit that failed and may have taken effect all the same.
+    in_doubt: Vec<SegmentRecord>,
 }
 
 /// A lock whose holder cannot leave it half-changed; see each use.
@@ -118,6 +148,7 @@ impl Datasource {
             segments: Mutex::new(segments),
             pending: Mutex::new(None),
             poison: Mutex::new(None),
+            has_folder: AtomicBool::new(false),
         }
     }
 
@@ -148,8 +179,9 @@ impl Datasource {
         lock(&self.poison).clone()
     }
 
-    /// Moves all hot rows into segments and commits them together with the offsets they cover. Blocks while files
-    /// are written and synced; appends go on meanwhile. With nothing hot, commits the offsets alone.
+    /// Moves all rows that are not in segments yet into segments, those that an earlier publish left behind
+    /// included, and commits them together with the offsets they cover. Blocks while files are written and synced;
+    /// appends go on meanwhile. With nothing hot, commits the offsets alone.
     ///
     /// # Errors
     /// A write that failed for want of space leaves the rows visible and is tried again by the next call. A failed
@@ -157,19 +189,34 @@ impl Datasource {
     pub fn publish(&self, now_ms: i64) -> Result<Published> {
         let mut pending = lock(&self.pending);
         self.refuse_if_poisoned()?;
-        let frozen = if let Some(frozen) = pending.take() { frozen } else { self.writer().freeze() };
-        let result = self.publish_frozen(&frozen, now_ms);
-        if let Err(error) = &result {
-            if poisons(error) {
-                *lock(&self.poison) = Some(error.to_string());
-            }
-            *pending = Some(frozen);
+        let mut published = Published::default();
+        if pending.is_some() {
+            published.add(self.publish_pending(&mut pending, now_ms)?);
+        }
+        *pending = Some(Pending { frozen: self.writer().freeze(), in_doubt: Vec::new() });
+        published.add(self.publish_pending(&mut pending, now_ms)?);
+        Ok(published)
+    }
+
+    fn publish_pending(&self, pending: &mut Option<Pending>, now_ms: i64) -> Result<Published> {
+        // Taken out only when it is done: rows are not lost even if this panics.
+        let Some(work) = pending.as_mut() else { return Ok(Published::default()) };
+        let result = self.publish_frozen(work, now_ms);
+        match &result {
+            Ok(_) => *pending = None,
+            Err(error) if poisons(error) => *lock(&self.poison) = Some(error.to_string()),
+            Err(_) => {}
         }
         result
     }
 
-    fn publish_frozen(&self, frozen: &Frozen, now_ms: i64) -> Result<Published> {
+    fn publish_frozen(&self, work: &mut Pending, now_ms: i64) -> Result<Published> {
         let catalog = &self.shared.catalog;
+        let mut segments = lock(&self.segments);
+        if let Some(published) = self.settle(work, &mut segments)? {
+            return Ok(published);
+        }
+        let frozen = &work.frozen;
         if frozen.rows() == 0 {
             if !frozen.progress.partitions.is_empty()
                 && catalog.progress(&self.name)?.as_ref() != Some(&frozen.progress)
@@ -178,14 +225,82 @@ impl Datasource {
             }
             return Ok(Published::default());
         }
+        let mut records = Vec::new();
+        if let Err(error) = self.write_segments(frozen, &segments, now_ms, &mut records) {
+            if !poisons(&error) {
+                self.discard(&records);
+            }
+            return Err(error);
+        }
+        if let Err(error) = catalog.publish(&records, &[], Some((&self.name, &frozen.progress))) {
+            work.in_doubt = records;
+            return Err(error);
+        }
+        Ok(self.take_over(records, &mut segments))
+    }
+
+    /// Finds out what became of a commit that failed. `Some` if it took effect: the rows are where they belong.
+    fn settle(
+        &self,
+        work: &mut Pending,
+        segments: &mut BTreeMap<String, Arc<SegmentHandle>>,
+    ) -> Result<Option<Published>> {
+        if work.in_doubt.is_empty() {
+            return Ok(None);
+        }
+        let stored = self.shared.catalog.segments()?;
+        let committed = work.in_doubt.iter().all(|record| stored.contains(record));
+        let records = std::mem::take(&mut work.in_doubt);
+        if committed {
+            return Ok(Some(self.take_over(records, segments)));
+        }
+        self.discard(&records);
+        Ok(None)
+    }
+
+    /// Committed segments take the place of the frozen rows.
+    fn take_over(
+        &self,
+        records: Vec<SegmentRecord>,
+        segments: &mut BTreeMap<String, Arc<SegmentHandle>>,
+    ) -> Published {
+        let published = Published {
+            segments: records.iter().map(|record| record.id.clone()).collect(),
+            rows: records.iter().map(|record| record.rows).sum(),
+            size_bytes: records.iter().map(|record| record.size_bytes).sum(),
+        };
+        for record in records {
+            segments.insert(record.id.clone(), handle(&self.shared, record));
+        }
+        self.show(segments, true);
+        published
+    }
+
+    /// Removes the files of an attempt, so that a full disk is not filled further. What cannot be removed is
+    /// overwritten by the next attempt or removed at the next start.
+    fn discard(&self, records: &[SegmentRecord]) {
+        for record in records {
+            let folder = segment_folder(&self.shared.folder, &self.name, &record.id);
+            if let Err(error) = remove_if_there(&*self.shared.disk, &folder) {
+                tracing::warn!(folder = %folder.display(), %error, "cannot remove an unpublished segment");
+            }
+        }
+    }
+
+    /// Writes the segments of `frozen`, each into its place, and adds them to `records` one by one.
+    fn write_segments(
+        &self,
+        frozen: &Frozen,
+        segments: &BTreeMap<String, Arc<SegmentHandle>>,
+        now_ms: i64,
+        records: &mut Vec<SegmentRecord>,
+    ) -> Result<()> {
         let sealing = Sealing::new(frozen)?;
         let mut chunks: VecDeque<Chunk> = sealing.chunks(self.shared.segment_rows_max).into();
-        let mut segments = lock(&self.segments);
         // Unused segments keep their files and ids until they are killed, so their numbers are taken too.
-        let mut stored = catalog.segments()?;
+        let mut stored = self.shared.catalog.segments()?;
         stored.retain(|record| record.datasource == *self.name);
-        let columns = shared_columns(&frozen.columns, &segments);
-        let mut records: Vec<SegmentRecord> = Vec::with_capacity(chunks.len());
+        let columns = shared_columns(&frozen.columns, segments);
         while let Some(chunk) = chunks.pop_front() {
             let place = next_partition(chunk.interval, &stored, now_ms);
             let record = match self.write_segment(&sealing, &chunk, place, &columns, now_ms) {
@@ -198,17 +313,7 @@ impl Datasource {
             stored.push(record.clone());
             records.push(record);
         }
-        catalog.publish(&records, &[], Some((&self.name, &frozen.progress)))?;
-        let published = Published {
-            segments: records.iter().map(|record| record.id.clone()).collect(),
-            rows: records.iter().map(|record| record.rows).sum(),
-            size_bytes: records.iter().map(|record| record.size_bytes).sum(),
-        };
-        for record in records {
-            segments.insert(record.id.clone(), handle(&self.shared, record));
-        }
-        self.show(&segments, true);
-        Ok(published)
+        Ok(())
     }
 
     /// Writes one segment and gives it its place. Not visible before the catalog names it.
@@ -224,18 +329,20 @@ impl Datasource {
         let disk = &*self.shared.disk;
         let folder = segment_folder(&self.shared.folder, &self.name, &id);
         let temporary = self.shared.folder.join("tmp").join(folder_name(&id));
-        if temporary.exists() {
-            disk.remove(&temporary).map_err(StorageError::io("remove", &temporary))?;
-        }
-        let written = sealing.write(chunk, disk, &temporary, &self.name, &version)?;
-        let parent = folder.parent().unwrap_or(&self.shared.folder).to_path_buf();
-        if !parent.exists() {
-            disk.create_folder(&parent).map_err(StorageError::io("create", &parent))?;
-            let root = parent.parent().unwrap_or(&self.shared.folder);
-            disk.sync_folder(root).map_err(StorageError::io("sync", root))?;
-        }
+        remove_if_there(disk, &temporary).map_err(StorageError::io("remove", &temporary))?;
+        let written = match sealing.write(chunk, disk, &temporary, &self.name, &version) {
+            Err(error) if !poisons(&error) => {
+                // Only to give the room back.
+                let _ = remove_if_there(disk, &temporary);
+                return Err(error);
+            }
+            written => written?,
+        };
+        let parent = self.make_folder()?;
+        // An earlier attempt may have come as far as this; the catalog does not name the folder.
+        remove_if_there(disk, &folder).map_err(StorageError::io("remove", &folder))?;
         disk.rename(&temporary, &folder).map_err(StorageError::io("rename", &temporary))?;
-        disk.sync_folder(&parent).map_err(StorageError::io("sync", &parent))?;
+        disk.sync_folder(&parent).map_err(StorageError::io(SYNC_ENTRIES, &parent))?;
         Ok(SegmentRecord {
             id,
             datasource: self.name.to_string(),
@@ -253,10 +360,27 @@ impl Datasource {
         })
     }
 
+    /// The folder of the datasource, there even after a crash.
+    fn make_folder(&self) -> Result<PathBuf> {
+        let disk = &*self.shared.disk;
+        let root = self.shared.folder.join("segments");
+        let folder = root.join(folder_name(&self.name));
+        if !self.has_folder.load(Ordering::Acquire) {
+            disk.create_folder(&folder).map_err(StorageError::io("create", &folder))?;
+            // Also if it was there before: whoever made it may have died before this.
+            disk.sync_folder(&root).map_err(StorageError::io(SYNC_ENTRIES, &root))?;
+            self.has_folder.store(true, Ordering::Release);
+        }
+        Ok(folder)
+    }
+
     /// Drops all unpublished rows and replaces the committed offsets: reading goes on from `progress`, or from
     /// wherever the caller decides when that is `None`.
     pub fn reset(&self, progress: Option<&Progress>) -> Result<()> {
         let mut pending = lock(&self.pending);
+        if let Some(work) = pending.as_mut() {
+            self.settle(work, &mut lock(&self.segments))?;
+        }
         self.shared.catalog.set_progress(&self.name, progress)?;
         let mut writer = self.writer();
         *pending = None;
@@ -285,9 +409,11 @@ impl Datasource {
         Ok(ids.len())
     }
 
-    /// Puts unused segments back into use.
-    pub(crate) fn mark_used(&self, records: Vec<SegmentRecord>) -> Result<usize> {
+    /// Puts unused segments that lie inside `interval` (all, if `None`) back into use. Returns how many.
+    pub(crate) fn mark_used(&self, interval: Option<Interval>) -> Result<usize> {
         let mut segments = lock(&self.segments);
+        let mut records = self.unused()?;
+        records.retain(|record| interval.is_none_or(|interval| interval.covers(record.interval)));
         let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
         self.shared.catalog.set_used(&ids, true)?;
         for record in records {
@@ -296,6 +422,41 @@ impl Datasource {
         }
         self.show(&segments, false);
         Ok(ids.len())
+    }
+
+    /// Removes unused segments inside `interval` for good, first from the catalog, then from disk. Returns how
+    /// many. Files that cannot be removed now are removed at the next start.
+    pub(crate) fn kill(&self, interval: Interval) -> Result<usize> {
+        // Held until the files are gone, so that no publish takes an id whose files are about to be removed.
+        let _segments = lock(&self.segments);
+        let mut records = self.unused()?;
+        records.retain(|record| interval.covers(record.interval));
+        let ids: Vec<String> = records.into_iter().map(|record| record.id).collect();
+        self.shared.catalog.remove_segments(&ids)?;
+        for id in &ids {
+            // A query may still have the files mapped; unlinking does not disturb it.
+            if let Err(error) = self.remove_files(id) {
+                tracing::warn!(segment = id, %error, "cannot remove a killed segment; the next start will");
+            }
+        }
+        Ok(ids.len())
+    }
+
+    /// Takes a segment's files away at once, then removes them one by one.
+    fn remove_files(&self, id: &str) -> std::io::Result<()> {
+        let disk = &*self.shared.disk;
+        let doomed = self.shared.folder.join("tmp").join(folder_name(id));
+        remove_if_there(disk, &doomed)?;
+        match disk.rename(&segment_folder(&self.shared.folder, &self.name, id), &doomed) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            renamed => renamed.and_then(|()| disk.remove(&doomed)),
+        }
+    }
+
+    fn unused(&self) -> Result<Vec<SegmentRecord>> {
+        let mut records = self.shared.catalog.segments()?;
+        records.retain(|record| record.datasource == *self.name && !record.used);
+        Ok(records)
     }
 
     /// Swaps in the timeline of `segments`; frozen rows go when segments have taken their place.
@@ -321,11 +482,14 @@ impl Datasource {
     }
 }
 
-/// After these it is not known what the disk holds.
+/// Syncing a folder that stays, whatever becomes of the attempt.
+const SYNC_ENTRIES: &str = "sync the entries of";
+
+/// After these it is not known what the disk holds. See the head of the module.
 fn poisons(error: &StorageError) -> bool {
     match error {
         StorageError::Io { action, source, .. } => {
-            *action == "sync" && source.kind() != std::io::ErrorKind::StorageFull
+            *action == SYNC_ENTRIES || (*action == "sync" && !is_full(source))
         }
         StorageError::Catalog { .. } => true,
         _ => false,

@@ -26,6 +26,7 @@ pub mod dictionary;
 pub mod disk;
 pub mod error;
 pub mod hot;
+mod orphans;
 pub mod progress;
 pub mod rows;
 pub mod schema;
@@ -37,6 +38,7 @@ pub mod store;
 mod tests;
 pub mod time;
 pub mod timeline;
+pub mod verify;
 
 pub use catalog::{Catalog, SegmentRecord};
 pub use datasource::{Datasource, Published};
@@ -49,3 +51,4 @@ pub use schema::{ColumnRole, ColumnSpec, ColumnType, Rollup, TIME_COLUMN, TableS
 pub use segment::{BLOCK_ROWS, BlockStats, Postings, Scalar};
 pub use snapshot::{Part, Snapshot, SnapshotSchema};
 pub use store::{Store, StoreOptions};
+pub use verify::{Finding, VerifyProgress, VerifyReport};

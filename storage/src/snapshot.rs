@@ -101,6 +101,7 @@ pub struct SegmentHandle {
     record: SegmentRecord,
     folder: PathBuf,
     disk: Arc<dyn Disk>,
+    /// The segment, or why it can never be opened.
     opened: OnceLock<Result<Segment, String>>,
 }
 
@@ -119,16 +120,20 @@ impl SegmentHandle {
         &self.folder
     }
 
-    /// The segment, mapped. A segment that is damaged stays so: every query that needs it is told the same.
+    /// The segment, mapped. A segment that is damaged stays so: every query that needs it is told the same. A call
+    /// to the disk that fails is tried again by the next query: too many open files are not damage.
     pub fn open(&self) -> Result<&Segment> {
-        self.opened
-            .get_or_init(|| {
-                Segment::open(&*self.disk, &self.folder, Some(&self.record.files)).map_err(|e| e.to_string())
-            })
-            .as_ref()
-            .map_err(|reason| {
-                StorageError::damaged(&self.folder, format!("segment {}: {reason}", self.record.id))
-            })
+        let named = |reason: &String| {
+            StorageError::damaged(&self.folder, format!("segment {}: {reason}", self.record.id))
+        };
+        if let Some(opened) = self.opened.get() {
+            return opened.as_ref().map_err(named);
+        }
+        let opened = match Segment::open(&*self.disk, &self.folder, Some(&self.record.files)) {
+            Err(error @ StorageError::Io { .. }) => return Err(named(&error.to_string())),
+            opened => opened.map_err(|error| error.to_string()),
+        };
+        self.opened.get_or_init(|| opened).as_ref().map_err(named)
     }
 }
 

@@ -9,14 +9,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::catalog::{Catalog, DatasourceRecord, SegmentRecord};
-use crate::datasource::{Datasource, Shared, segment_folder};
+use crate::datasource::{Datasource, Shared};
 use crate::disk::{Disk, RealDisk};
 use crate::error::{Result, StorageError};
+use crate::orphans;
 use crate::schema::{COMPANION_PREFIX, TIME_COLUMN, TableSchema};
 use crate::time::{Granularity, Interval};
 
@@ -27,11 +28,13 @@ pub struct StoreOptions {
     pub disk: Arc<dyn Disk>,
     /// A chunk with more rows is published as several segments.
     pub segment_rows_max: usize,
+    /// Whether to remove what a crash left behind. Not when a folder is only looked at.
+    pub remove_orphans: bool,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { disk: Arc::new(RealDisk), segment_rows_max: 5_000_000 }
+        Self { disk: Arc::new(RealDisk), segment_rows_max: 5_000_000, remove_orphans: true }
     }
 }
 
@@ -54,11 +57,9 @@ impl Store {
     /// Opens a data folder, or makes one. Ready in milliseconds: segments are opened by the queries that need them.
     pub fn open(folder: &Path, options: StoreOptions) -> Result<Arc<Self>> {
         let disk = &options.disk;
-        for folder in [folder.to_path_buf(), folder.join("segments"), folder.join("tmp")] {
-            disk.create_folder(&folder).map_err(StorageError::io("create", &folder))?;
-        }
+        disk.create_folder(folder).map_err(StorageError::io("create", folder))?;
         let lock = lock_folder(folder)?;
-        let catalog = Catalog::open(&folder.join("catalog.redb"))?;
+        let catalog = open_folder(disk, folder)?;
         let shared = Arc::new(Shared {
             folder: folder.to_path_buf(),
             disk: Arc::clone(disk),
@@ -66,7 +67,9 @@ impl Store {
             segment_rows_max: options.segment_rows_max.max(1),
         });
         let store = Self { datasources: RwLock::new(load(&shared)?), shared, _lock: lock };
-        store.remove_orphans()?;
+        if options.remove_orphans {
+            orphans::remove(&store.shared)?;
+        }
         Ok(Arc::new(store))
     }
 
@@ -136,23 +139,19 @@ impl Store {
 
     /// Puts unused segments inside `interval` (all, if `None`) back into use. Returns how many.
     pub fn mark_used(&self, datasource: &str, interval: Option<Interval>) -> Result<usize> {
-        let mut records = self.segment_records(Some(datasource))?;
-        records.retain(|r| !r.used && interval.is_none_or(|interval| interval.covers(r.interval)));
-        self.known(datasource)?.mark_used(records)
+        self.known(datasource)?.mark_used(interval)
     }
 
     /// Removes unused segments inside `interval` for good, first from the catalog, then from disk. Returns how many.
     pub fn kill(&self, datasource: &str, interval: Interval) -> Result<usize> {
-        let mut records = self.segment_records(Some(datasource))?;
-        records.retain(|record| !record.used && interval.covers(record.interval));
-        let ids: Vec<String> = records.into_iter().map(|record| record.id).collect();
-        self.shared.catalog.remove_segments(&ids)?;
-        for id in &ids {
-            let folder = segment_folder(&self.shared.folder, datasource, id);
-            // A query may still have the files mapped; unlinking does not disturb it.
-            self.shared.disk.remove(&folder).map_err(StorageError::io("remove", &folder))?;
+        match self.known(datasource) {
+            Err(StorageError::UnknownDatasource(_)) => Ok(0),
+            known => known?.kill(interval),
         }
-        Ok(ids.len())
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     fn known(&self, name: &str) -> Result<Arc<Datasource>> {
@@ -160,31 +159,38 @@ impl Store {
         let entry = datasources.get(name).ok_or_else(|| StorageError::UnknownDatasource(name.to_owned()))?;
         Ok(Arc::clone(&entry.datasource))
     }
+}
 
-    /// Removes what a crash left behind: everything under `tmp/`, and segment folders that the catalog does not
-    /// name. Only folders with the names that this store gives are touched.
-    fn remove_orphans(&self) -> Result<()> {
-        let disk = &self.shared.disk;
-        let list = |path: &Path| disk.list(path).map_err(StorageError::io("list", path));
-        let remove = |path: &Path| disk.remove(path).map_err(StorageError::io("remove", path));
-        for path in list(&self.shared.folder.join("tmp"))? {
-            remove(&path)?;
-        }
-        let records = self.shared.catalog.segments()?;
-        let named: std::collections::HashSet<PathBuf> = records
-            .iter()
-            .map(|record| segment_folder(&self.shared.folder, &record.datasource, &record.id))
-            .collect();
-        for datasource in list(&self.shared.folder.join("segments"))? {
-            for folder in list(&datasource)? {
-                if !named.contains(&folder) && folder.join("data.arrow").exists() {
-                    tracing::info!(folder = %folder.display(), "removing a segment that was never published");
-                    remove(&folder)?;
-                }
-            }
-        }
-        Ok(())
+/// Makes the folders that are missing, durably, and opens the catalog.
+fn open_folder(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Catalog> {
+    let (catalog, segments, tmp) = (folder.join("catalog.redb"), folder.join("segments"), folder.join("tmp"));
+    let list = |path: &Path| disk.list(path).map_err(StorageError::io("list", path));
+    let is_new = !list(folder)?.contains(&catalog);
+    if is_new && list(&segments)?.iter().any(|path| list(path).is_ok_and(|entries| !entries.is_empty())) {
+        // Without its catalog every segment would look like one that was never published.
+        return Err(StorageError::damaged(&catalog, "it is missing, though there are segments"));
     }
+    for folder in [&segments, &tmp] {
+        disk.create_folder(folder).map_err(StorageError::io("create", folder))?;
+    }
+    if is_new {
+        sync_ancestors(&**disk, folder)?;
+    }
+    disk.sync_folder(folder).map_err(StorageError::io("sync", folder))?;
+    Catalog::open(disk, &catalog)
+}
+
+/// Makes a folder durable that may just have been made, together with those above it. What belongs to others and
+/// cannot be opened was not made by this process.
+fn sync_ancestors(disk: &dyn Disk, folder: &Path) -> Result<()> {
+    for above in folder.ancestors().skip(1) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        match disk.sync_folder(above) {
+            Err(e) if matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput) => {}
+            synced => synced.map_err(StorageError::io("sync", above))?,
+        }
+    }
+    Ok(())
 }
 
 impl Entry {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use arrow::buffer::Buffer;
-use ovate_storage::disk::{Disk, DiskFile, RealDisk};
+use ovate_storage::disk::{Disk, DiskFile, RandomAccessFile, RealDisk};
 use ovate_storage::{Store, StoreOptions};
 use serde_json::json;
 
@@ -34,6 +34,14 @@ impl Disk for MoodyDisk {
             FULL => Err(io::ErrorKind::StorageFull.into()),
             _ => RealDisk.create(path),
         }
+    }
+
+    fn open_random_access(&self, path: &Path) -> io::Result<Box<dyn RandomAccessFile>> {
+        RealDisk.open_random_access(path)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealDisk.link(from, to)
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {

@@ -22,6 +22,7 @@
 
 mod arrays;
 mod arrow_file;
+mod check;
 mod encode;
 mod footer;
 mod input;

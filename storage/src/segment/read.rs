@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::datatypes::Int64Type;
 
 use super::arrays;
+use super::check;
 use super::footer::{self, ArrayLayout, ColumnEntry, Description, Element, SegmentFiles, TimeEntry};
 use super::pages::{CheckedFile, Extent, PAGE_BYTES};
 use super::postings::Postings;
@@ -152,17 +153,26 @@ impl Segment {
         self.decoded_blocks(&self.columns[at], blocks, kind).map(Some)
     }
 
-    /// Reads everything: every page of both files, every column, every posting list.
+    /// Reads everything: every page of both files, every column, every posting list, and compares the lists with
+    /// their columns.
     pub fn verify(&self) -> Result<()> {
         self.data.verify_all()?;
         self.index.verify_all()?;
-        self.time()?;
+        let time = self.time()?;
+        let ends = (time.values().first().copied(), time.values().last().copied());
+        let (min, max) = self.time_range();
+        if !time.values().is_sorted() || ends != (Some(min), Some(max)) {
+            return Err(self.data.damaged("its times are not in order or not those of its description"));
+        }
         self.blocks(TIME_COLUMN)?;
         for spec in self.specs.iter() {
-            self.column(&spec.name)?;
+            let column = self.column(&spec.name)?;
             self.blocks(&spec.name)?;
-            if let Some(postings) = self.postings(&spec.name)? {
+            if let (Some(column), Some(postings)) = (column, self.postings(&spec.name)?) {
                 postings.verify()?;
+                if let Some(reason) = check::contradiction(&column, &postings)? {
+                    return Err(self.index.damaged(format!("column {}: {reason}", spec.name)));
+                }
             }
         }
         Ok(())

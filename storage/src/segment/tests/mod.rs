@@ -20,7 +20,7 @@ use super::prepare::Bounds;
 use super::write::write_within;
 use super::{InputColumn, Segment, SegmentFiles, SegmentInput, SegmentSummary};
 use crate::dictionary::NULL_CODE;
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, RandomAccessFile};
 use crate::error::Result;
 use crate::schema::{ColumnSpec, ColumnType, Rollup};
 use crate::time::Interval;
@@ -63,6 +63,14 @@ impl Disk for MemoryDisk {
         let before = self.0.lock().unwrap().insert(path.into(), Vec::new());
         assert!(before.is_none(), "{} is written twice", path.display());
         Ok(Box::new(MemoryFile(self.clone(), path.into())))
+    }
+
+    fn open_random_access(&self, _: &Path) -> io::Result<Box<dyn RandomAccessFile>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn link(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn create_folder(&self, _: &Path) -> io::Result<()> {

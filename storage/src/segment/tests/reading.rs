@@ -20,6 +20,14 @@ fn columns_lie_in_the_mapping() {
         fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
             self.0.create(path)
         }
+        fn open_random_access(&self, _: &Path) -> io::Result<Box<dyn RandomAccessFile>> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn link(&self, _: &Path, _: &Path) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
         fn create_folder(&self, path: &Path) -> io::Result<()> {
             self.0.create_folder(path)
         }

@@ -289,6 +289,14 @@ impl Disk for Watched {
         Ok(Box::new(WatchedFile(self.clone(), path.into(), self.disk.create(path)?)))
     }
 
+    fn open_random_access(&self, _: &Path) -> io::Result<Box<dyn RandomAccessFile>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn link(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         self.note("create folder", path)
     }

@@ -13,15 +13,19 @@
 //! | `supervisors` | id | [`SupervisorRecord`] |
 //! | `supervisor_history` | (id, number) | [`HistoryRecord`] |
 
+mod file;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::file::CatalogFile;
+use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::progress::Progress;
 use crate::schema::{ColumnSpec, TableSchema};
@@ -104,10 +108,10 @@ pub struct HistoryRecord {
     pub spec: Option<Value>,
 }
 
-/// The catalog file. All calls block; none takes longer than one synced write.
+/// The catalog file. All calls block; none takes longer than a few synced writes.
 #[derive(Debug)]
 pub struct Catalog {
-    database: Database,
+    file: CatalogFile,
 }
 
 /// Turns any of redb's errors into ours.
@@ -128,28 +132,14 @@ fn damaged(action: &'static str, error: &serde_json::Error) -> StorageError {
 }
 
 impl Catalog {
-    /// Opens the catalog file, or makes it.
-    pub fn open(path: &Path) -> Result<Self> {
-        let database = Database::create(path).map_err(failed("open"))?;
-        let catalog = Self { database };
-        catalog.write("open", |transaction| {
-            let mut meta = transaction.open_table(META).map_err(failed("open"))?;
-            let found = meta.get("format_version").map_err(failed("open"))?.map(|v| v.value().to_owned());
-            let found = found.map_or(Some(0), |text| text.parse().ok()).unwrap_or(u32::MAX);
-            if found > FORMAT_VERSION {
-                return Err(StorageError::NewerFormat {
-                    path: path.into(),
-                    found,
-                    supported: FORMAT_VERSION,
-                });
-            }
-            meta.insert("format_version", FORMAT_VERSION.to_string().as_str()).map_err(failed("open"))?;
-            for table in [DATASOURCES, SEGMENTS, PROGRESS, SUPERVISORS] {
-                transaction.open_table(table).map_err(failed("open"))?;
-            }
-            transaction.open_table(HISTORY).map_err(failed("open"))?;
-            Ok(())
-        })?;
+    /// Opens the catalog file, or makes it. Every page is verified.
+    pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self> {
+        let catalog = Self { file: CatalogFile::open(disk, path, |database| write(database, "make", fill))? };
+        let found = catalog.read("open", |t| get_text(t, META, "format_version"))?;
+        let found = found.and_then(|text| text.parse().ok()).unwrap_or(u32::MAX);
+        if found > FORMAT_VERSION {
+            return Err(StorageError::NewerFormat { path: path.into(), found, supported: FORMAT_VERSION });
+        }
         Ok(catalog)
     }
 
@@ -209,6 +199,11 @@ impl Catalog {
         self.get(PROGRESS, datasource)
     }
 
+    /// The committed offsets of all datasources.
+    pub fn all_progress(&self) -> Result<BTreeMap<String, Progress>> {
+        self.all(PROGRESS)
+    }
+
     /// Replaces the committed offsets; `None` forgets them.
     pub fn set_progress(&self, datasource: &str, progress: Option<&Progress>) -> Result<()> {
         self.write("set offsets", |transaction| match progress {
@@ -247,51 +242,85 @@ impl Catalog {
     /// What supervisors have been, newest first; of one or of all.
     pub fn supervisor_history(&self, id: Option<&str>) -> Result<Vec<HistoryRecord>> {
         let action = "read supervisor history";
-        let transaction = self.database.begin_read().map_err(failed(action))?;
-        let table = transaction.open_table(HISTORY).map_err(failed(action))?;
-        let mut records = Vec::new();
-        for entry in table.iter().map_err(failed(action))? {
-            let (key, value) = entry.map_err(failed(action))?;
-            if id.is_none_or(|id| key.value().0 == id) {
-                records.push(decode::<HistoryRecord>(value.value())?);
+        self.read(action, |transaction| {
+            let table = transaction.open_table(HISTORY).map_err(failed(action))?;
+            let mut records = Vec::new();
+            for entry in table.iter().map_err(failed(action))? {
+                let (key, value) = entry.map_err(failed(action))?;
+                if id.is_none_or(|id| key.value().0 == id) {
+                    records.push(decode::<HistoryRecord>(value.value())?);
+                }
             }
-        }
-        records.reverse();
-        Ok(records)
+            records.reverse();
+            Ok(records)
+        })
     }
 
     fn all<T: DeserializeOwned>(&self, definition: Json) -> Result<BTreeMap<String, T>> {
-        let transaction = self.database.begin_read().map_err(failed("read"))?;
-        let table = transaction.open_table(definition).map_err(failed("read"))?;
-        let mut records = BTreeMap::new();
-        for entry in table.iter().map_err(failed("read"))? {
-            let (key, value) = entry.map_err(failed("read"))?;
-            records.insert(key.value().to_owned(), decode(value.value())?);
-        }
-        Ok(records)
+        self.read("read", |transaction| all(transaction, definition))
     }
 
     fn get<T: DeserializeOwned>(&self, definition: Json, key: &str) -> Result<Option<T>> {
-        let transaction = self.database.begin_read().map_err(failed("read"))?;
-        let table = transaction.open_table(definition).map_err(failed("read"))?;
-        let value = table.get(key).map_err(failed("read"))?;
-        value.map(|value| decode(value.value())).transpose()
+        let text = self.read("read", |transaction| get_text(transaction, definition, key))?;
+        text.map(|text| decode(&text)).transpose()
     }
 
     fn put<T: Serialize>(&self, definition: Json, key: &str, value: &T) -> Result<()> {
         self.write("write", |transaction| insert(transaction, definition, key, value))
     }
 
-    /// Runs `change` in one durable transaction; an error leaves everything as it was.
+    /// Runs `call` on the state of one moment.
+    fn read<T>(&self, action: &'static str, call: impl FnOnce(&ReadTransaction) -> Result<T>) -> Result<T> {
+        self.file.with(action, |database| call(&database.begin_read().map_err(failed(action))?))
+    }
+
+    /// Runs `change` in one durable transaction. If `change` fails everything is as it was; if the disk does, the
+    /// transaction may or may not have taken effect.
     fn write(
         &self,
         action: &'static str,
         change: impl FnOnce(&WriteTransaction) -> Result<()>,
     ) -> Result<()> {
-        let transaction = self.database.begin_write().map_err(failed(action))?;
-        change(&transaction)?;
-        transaction.commit().map_err(failed(action))
+        self.file.with(action, |database| write(database, action, change))
     }
+}
+
+/// The tables of a new catalog.
+fn fill(transaction: &WriteTransaction) -> Result<()> {
+    let mut meta = transaction.open_table(META).map_err(failed("make"))?;
+    meta.insert("format_version", FORMAT_VERSION.to_string().as_str()).map_err(failed("make"))?;
+    for table in [DATASOURCES, SEGMENTS, PROGRESS, SUPERVISORS] {
+        transaction.open_table(table).map_err(failed("make"))?;
+    }
+    transaction.open_table(HISTORY).map_err(failed("make"))?;
+    Ok(())
+}
+
+fn write(
+    database: &Database,
+    action: &'static str,
+    change: impl FnOnce(&WriteTransaction) -> Result<()>,
+) -> Result<()> {
+    let mut transaction = database.begin_write().map_err(failed(action))?;
+    transaction.set_two_phase_commit(true);
+    change(&transaction)?;
+    transaction.commit().map_err(failed(action))
+}
+
+fn all<T: DeserializeOwned>(transaction: &ReadTransaction, definition: Json) -> Result<BTreeMap<String, T>> {
+    let table = transaction.open_table(definition).map_err(failed("read"))?;
+    let mut records = BTreeMap::new();
+    for entry in table.iter().map_err(failed("read"))? {
+        let (key, value) = entry.map_err(failed("read"))?;
+        records.insert(key.value().to_owned(), decode(value.value())?);
+    }
+    Ok(records)
+}
+
+fn get_text(transaction: &ReadTransaction, definition: Json, key: &str) -> Result<Option<String>> {
+    let table = transaction.open_table(definition).map_err(failed("read"))?;
+    let value = table.get(key).map_err(failed("read"))?;
+    Ok(value.map(|value| value.value().to_owned()))
 }
 
 fn insert<T: Serialize>(
@@ -349,18 +378,22 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn disk() -> Arc<dyn Disk> {
+        Arc::new(crate::disk::RealDisk)
+    }
+
     #[test]
     fn supervisors_come_back_after_a_restart_with_their_history() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalog.redb");
         {
-            let catalog = Catalog::open(&path).unwrap();
+            let catalog = Catalog::open(&disk(), &path).unwrap();
             catalog.put_supervisor("A", &json!({"v": 1}), false, 1).unwrap();
             catalog.put_supervisor("A", &json!({"v": 2}), true, 2).unwrap();
             catalog.put_supervisor("B", &json!({}), false, 3).unwrap();
             catalog.remove_supervisor("B", 4).unwrap();
         }
-        let catalog = Catalog::open(&path).unwrap();
+        let catalog = Catalog::open(&disk(), &path).unwrap();
         let all = catalog.supervisors().unwrap();
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].spec["v"].as_i64(), all[0].suspended), (Some(2), true));
@@ -372,7 +405,7 @@ mod tests {
     #[test]
     fn offsets_can_be_replaced_and_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        let catalog = Catalog::open(&folder.path().join("catalog.redb")).unwrap();
+        let catalog = Catalog::open(&disk(), &folder.path().join("catalog.redb")).unwrap();
         let mut progress = Progress::default();
         progress.set("T", 0, 5);
         catalog.publish(&[], &[], Some(("ds", &progress))).unwrap();

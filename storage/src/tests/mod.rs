@@ -8,6 +8,8 @@ use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Int64Array, ListArray
 use arrow::datatypes::{DataType, Float32Type, Int64Type};
 use proptest::prelude::*;
 
+mod durability;
+
 use crate::hot::Writer;
 use crate::time::{Granularity, Interval};
 use crate::{
@@ -388,6 +390,22 @@ fn a_nearly_unique_column_that_turns_multi_value_keeps_its_rows() {
     assert!(names(&datasource.snapshot()) == expected);
     datasource.publish(0).unwrap();
     assert!(names(&datasource.snapshot()) == expected);
+}
+
+#[test]
+fn many_small_batches_of_text_take_no_more_memory_than_their_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, datasource) = open(folder.path(), false);
+    let rows: Vec<Row> = (0..20_000).map(|i| row(i, &format!("2026-11-23T20:20:33.{i:05}Z"))).collect();
+    append(&mut datasource.writer(), &rows, 1);
+    assert!(datasource.writer().is_plain(0));
+    datasource.publish(0).unwrap();
+    for few in rows.chunks(5) {
+        append(&mut datasource.writer(), few, 2);
+    }
+    let bytes = datasource.writer().hot_bytes();
+    // Of text 25 bytes a row; of everything else views, times, codes, ends, two numbers and their validity.
+    assert!(bytes < rows.len() * 150, "{bytes} bytes for {} rows", rows.len());
 }
 
 #[test]

@@ -1,38 +1,13 @@
-//! The disk as the publish protocol sees it: the few calls whose order decides what survives a crash.
-//!
-//! [`RealDisk`] is the operating system. Tests put another disk in its place that fails the n-th call or rebuilds
-//! what a power cut would leave, so everything that writes durable data goes through [`Disk`].
+//! The operating system's file system.
 
-use std::fmt::Debug;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use arrow::buffer::Buffer;
 
-/// A file being written, before anyone may read it.
-pub trait DiskFile: Write + Send {
-    /// Returns when the bytes written so far are durable. After an error nothing may be assumed about the file.
-    fn sync(&mut self) -> io::Result<()>;
-}
-
-/// The calls of the publish protocol.
-pub trait Disk: Debug + Send + Sync {
-    /// Creates a file that must not exist yet.
-    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
-    /// Creates a folder and its missing parents.
-    fn create_folder(&self, path: &Path) -> io::Result<()>;
-    /// Renames a file or folder; atomic within one file system.
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Makes the entries of a folder durable.
-    fn sync_folder(&self, path: &Path) -> io::Result<()>;
-    /// Removes a file, or a folder with all it holds.
-    fn remove(&self, path: &Path) -> io::Result<()>;
-    /// The entries of a folder, sorted; empty if there is no such folder.
-    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
-    /// Maps a whole file for reading. The file must never be changed while the buffer lives.
-    fn map(&self, path: &Path) -> io::Result<Buffer>;
-}
+use super::{Disk, DiskFile, RandomAccessFile};
 
 /// The operating system's file system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,9 +19,45 @@ impl DiskFile for File {
     }
 }
 
+impl RandomAccessFile for File {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        Self::set_len(self, bytes)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.read_exact_at(buffer, offset)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.write_all_at(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(File::options().write(true).create_new(true).open(path)?))
+    }
+
+    fn open_random_access(&self, path: &Path) -> io::Result<Box<dyn RandomAccessFile>> {
+        let mut options = File::options();
+        Ok(Box::new(options.read(true).write(true).create(true).truncate(false).open(path)?))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if std::fs::hard_link(from, to).is_ok() {
+            return Ok(());
+        }
+        // Another file system, or one without hard links.
+        std::fs::copy(from, to)?;
+        File::options().write(true).open(to)?.sync_all()
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {
