@@ -10,7 +10,7 @@ use ovate_storage::{Part, SegmentRecord, Store, StoreOptions};
 pub(crate) fn list_segments(folder: &Path) -> Result<()> {
     let store = open(folder)?;
     let records = store.segment_records(None)?;
-    println!("{:<24} {:>12} {:>14} {:<6} {}", "datasource", "rows", "bytes", "used", "segment");
+    println!("{:<24} {:>12} {:>14} {:<6} segment", "datasource", "rows", "bytes", "used");
     for record in &records {
         let SegmentRecord { datasource, rows, size_bytes, used, id, .. } = record;
         println!("{datasource:<24} {rows:>12} {size_bytes:>14} {used:<6} {id}");

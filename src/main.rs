@@ -69,9 +69,9 @@ fn start_log(settings: &Settings, default: &str) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).context("cannot read the log filter")?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if settings.log_json == Some(true) {
-        builder.json().init()
+        builder.json().init();
     } else {
-        builder.init()
+        builder.init();
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use ovate_api::{ApiOptions, AppState, AuthOptions, Parts, User};
 use ovate_ingest::{IngestOptions, SupervisorManager};
-use ovate_query::{Engine, EngineOptions};
+use ovate_query::{Engine, EngineOptions, SystemTables};
 use ovate_storage::{Store, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -47,8 +47,9 @@ impl Server {
         let metrics = PrometheusBuilder::new().install_recorder().context("cannot start the metrics")?;
         let supervisors =
             SupervisorManager::start(Arc::clone(&store), ingest_options(settings, address)?).await?;
-        let system = Arc::new(System::new(Arc::clone(&supervisors), Arc::clone(&store), address));
-        let engine = Engine::new(Arc::clone(&store), system.clone(), engine_options(settings, data))?;
+        let system: Arc<dyn SystemTables> =
+            Arc::new(System::new(Arc::clone(&supervisors), Arc::clone(&store), address));
+        let engine = Engine::new(Arc::clone(&store), Arc::clone(&system), engine_options(settings, data))?;
         let parts =
             Parts { engine, supervisors: Arc::clone(&supervisors), store, system, metrics: Some(metrics) };
         let state = AppState::new(parts, api_options(settings, address)?)?;

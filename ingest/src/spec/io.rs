@@ -4,7 +4,7 @@ use ovate_storage::time::{Period, Zone, parse};
 use serde_json::{Map, Value};
 
 use super::consumer::ConsumerProperties;
-use super::data::{long, optional_long, truth};
+use super::data::{optional_long, truth};
 use super::normalise::join;
 use crate::error::SpecError;
 
