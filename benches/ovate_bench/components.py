@@ -229,11 +229,11 @@ class Druid:
             f"FROM sys.segments WHERE datasource = '{datasource}' AND is_active = 1"
         )
         router = Client(self.router)
-        tasks = f"SELECT COUNT(*) AS n FROM sys.tasks WHERE datasource = '{datasource}' AND status = 'RUNNING'"
+        tasks = f"SELECT task_id FROM sys.tasks WHERE datasource = '{datasource}' AND status = 'RUNNING'"
 
         def handed_off() -> bool:
             row = router.sql(sql)[0]
-            return row["hot"] == 0 and row["sealed"] > 0 and router.sql(tasks)[0]["n"] == 0
+            return row["hot"] == 0 and row["sealed"] > 0 and not router.sql(tasks)
 
         until("Druid's hand-off", handed_off, 1800, 1)
         return time.monotonic() - began

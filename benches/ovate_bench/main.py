@@ -54,7 +54,7 @@ def main(arguments: list[str], cache: Path) -> int:
 
 def parse(arguments: list[str], cache: Path) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="100 k rows only, freshness for 5 s")
+    parser.add_argument("--quick", action="store_true", help="100 k rows only, freshness for 9 s")
     parser.add_argument(
         "--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS[:2]),
         help="what is measured; druid is not by default (Java 17, Maven, 4 GiB, half an hour more)",
@@ -62,7 +62,7 @@ def parse(arguments: list[str], cache: Path) -> argparse.Namespace:
     parser.add_argument("--keep", action="store_true", help="leave the broker and the data folders where they are")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the result files are written")
     parser.add_argument("--work", type=Path, default=cache / "bench-work", help="a folder for the data; it is emptied")
-    parser.add_argument("--rates", type=int, nargs="*", default=[10_000], help="rows/s of the freshness measurement")
+    parser.add_argument("--rate", type=int, default=10_000, help="rows/s of the freshness measurement")
     options = parser.parse_args(arguments)
     options.cache = cache
     root = Path(__file__).resolve().parents[2]
@@ -98,14 +98,16 @@ def run(options: argparse.Namespace, results: dict[str, Any], kafka: Kafka) -> N
             duckdb(options, data, asked, events, alerts)
         if "druid" in options.systems:
             druid(options, results, kafka, title, data, asked, alerts)
-    results["freshness"] = {}
-    for rate in options.rates if "ovate" in options.systems else []:
-        server = Ovate(options.binary, options.work / f"fresh-{rate}" / "data", kafka)
+    if "ovate" in options.systems:
+        results["freshness"] = {}
+        server = Ovate(options.binary, options.work / "fresh" / "data", kafka)
         server.start()
         try:
+            rate = options.rate
             say(f"freshness at {rate:,} rows/s")
-            run = measure.freshness(server, rate, 5 if options.quick else 20)
-            results["freshness"][f"ovate, {rate:,} rows/s"] = run
+            seconds = 9 if options.quick else 21
+            results["freshness"]["Kafka alone, a plain consumer"] = measure.kafka_alone(kafka, rate, seconds)
+            results["freshness"]["ovate"] = measure.freshness(server, rate, seconds)
         finally:
             server.stop()
 

@@ -94,7 +94,8 @@ def facts(results: dict[str, Any]) -> list[str]:
                 f"| Kafka to queryable, {name}, {title} | {run['rows_per_cpu_s']:,} rows per processor second; "
                 f"{run['rows_per_s_once_reading'] or run['rows_per_s']:,} rows/s once reading, {run['rows_per_s']:,} rows/s "
                 f"from posting ({run['seconds']} s, of which {run['first_visible_s']} s to the first row); "
-                f"RSS {run['rss_mib']} MiB, peak {run['peak_rss_mib']} MiB |"
+                f"RSS {run['rss_mib']} MiB, peak {run['peak_rss_mib']} MiB; {run['idle_cpu_percent']} % of a core while "
+                "the supervisors wait |"
             )
         for name, seconds in data["publish_s"].items():
             lines.append(f"| suspend until all rows are sealed, {name}, {title} | {number(seconds)} s |")
@@ -106,10 +107,11 @@ def facts(results: dict[str, Any]) -> list[str]:
                 f"of {run['runs']}; RSS idle {run['rss_idle_mib']} MiB |"
             )
     for name, run in results.get("freshness", {}).items():
-        lines.append(
-            f"| producer's stamp to visible, {name} | p50 {run['p50_ms']} ms, p99 {run['p99_ms']} ms, max {run['max_ms']} ms "
-            f"at {run['rows_per_s']:,} rows/s over {run['answers']:,} answers; the server used {run['cores_used']} cores |"
-        )
+        line = f"| producer's stamp to visible, {name} | p50 {run['p50_ms']} ms, p99 {run['p99_ms']} ms, "
+        line += f"max {run['max_ms']} ms at {run['rows_per_s']:,} rows/s"
+        if "answers" in run:
+            line += f" over {run['answers']:,} answers; the server used {run['cores_used']} cores"
+        lines.append(f"{line} |")
     if "druid_start" in results:
         run = results["druid_start"]
         lines.append(f"| start of Druid's six processes | {run['seconds']:.0f} s; RSS {run['rss_mib']:.0f} MiB |")
