@@ -159,7 +159,9 @@ class Cursor:
             return frame
         rows = self._open_rows()
         assert self._result is not None  # noqa: S101 - _open_rows has seen to it
-        return pd.DataFrame.from_records(self._take(rows), columns=[c.name for c in self._result.columns])
+        names = [column.name for column in self._result.columns]
+        plain: pd.DataFrame = pd.DataFrame.from_records(self._take(rows), columns=names)
+        return plain
 
     def __iter__(self) -> Iterator[Row]:
         while (row := self.fetchone()) is not None:

@@ -60,9 +60,14 @@ class OvateCompiler(compiler.SQLCompiler):
         """Nothing is locked: rows are never changed."""
         return ""
 
-    def returning_clause(self, *arguments: Any, **kw: Any) -> str:
-        """There is nothing that could return rows but SELECT."""
-        raise exc.CompileError("Ovate has no RETURNING")
+    def limit_clause(self, select: Any, **kw: Any) -> str:
+        """`LIMIT` and `OFFSET`, each of which may stand alone."""
+        text = ""
+        if select._limit_clause is not None:
+            text += "\n LIMIT " + self.process(select._limit_clause, **kw)
+        if select._offset_clause is not None:
+            text += "\n OFFSET " + self.process(select._offset_clause, **kw)
+        return text
 
     def visit_update(self, *arguments: Any, **kw: Any) -> str:
         """Rows are never changed."""

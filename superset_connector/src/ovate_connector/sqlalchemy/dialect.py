@@ -77,7 +77,8 @@ class OvateDialect(default.DefaultDialect):
     supports_is_distinct_from = True
     supports_unicode_statements = True
     supports_unicode_binds = True
-    returns_unicode_strings = True
+    # 1.4 would decode again what is text already.
+    returns_unicode_strings = getattr(types.String, "RETURNS_UNICODE", True)
     description_encoding = None
     postfetch_lastrowid = False
     implicit_returning = False

@@ -56,7 +56,7 @@ class OvateFloat(types.Float):  # type: ignore[type-arg]
             if isinstance(value, float) and not math.isfinite(value):
                 name = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
                 return f"CAST('{name}' AS DOUBLE)"
-            return repr(value)
+            return repr(value) if isinstance(value, float) else str(value)
 
         return process
 
