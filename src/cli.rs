@@ -52,6 +52,11 @@ Examples:
     #[command(after_help = "Example:\n  ovate verify --data ./data")]
     Verify(Folder),
 
+    /// Copies a data folder that no process has open, segments and offsets alike, into an empty folder. Opening the
+    /// copy restores it.
+    #[command(after_help = "Example:\n  ovate backup --data ./data --to /mnt/backups/monday")]
+    Backup(Backup),
+
     /// Reads a password from standard input and prints its hash, for the setting `user`.
     #[command(after_help = "Example:\n  ovate hash-password < password.txt")]
     HashPassword,
@@ -120,6 +125,17 @@ pub(crate) struct Folder {
     /// The data folder.
     #[arg(long, value_name = "DIR", env = "OVATE_DATA")]
     pub data: PathBuf,
+}
+
+/// `ovate backup`.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The data folder.
+    #[arg(long, value_name = "DIR", env = "OVATE_DATA")]
+    pub data: PathBuf,
+    /// Where to: an empty folder, or one that does not exist. On the same file system it takes no room.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
 }
 
 #[cfg(test)]

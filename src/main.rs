@@ -50,6 +50,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Query(query) => ask::run(&query),
         Command::Segments(folder) => folder::list_segments(&folder.data),
         Command::Verify(folder) => folder::verify(&folder.data),
+        Command::Backup(backup) => folder::backup(&backup.data, &backup.to),
         Command::HashPassword => {
             let mut password = String::new();
             std::io::stdin().read_to_string(&mut password).context("cannot read the password")?;

@@ -8,6 +8,7 @@
 # Environments are kept in ${XDG_CACHE_HOME:-~/.cache}/ovate and made anew when the requirements change.
 # VENV, which must have Superset installed, is superset-venv there if it is not named.
 set -euo pipefail
+shopt -s inherit_errexit
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ovate
 python=${PYTHON:-python3}

@@ -18,12 +18,13 @@
 //! * No room in the catalog: the commit is in doubt. The next publish looks it up first ([`Pending::in_doubt`]).
 //! * Any other failure of a sync or of the catalog, and any of syncing a folder that stays: it is not known what
 //!   is on disk, and asking again would prove nothing. The datasource is poisoned until the process starts anew
-//!   and reads what is there.
+//!   and reads what is there. (Linux may show what it has failed to write until the machine starts anew as well;
+//!   `verify` then finds what is missing.)
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 
@@ -89,6 +90,8 @@ pub(crate) struct Shared {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) catalog: Catalog,
     pub(crate) segment_rows_max: usize,
+    /// Held exclusively while files that the catalog named are removed; shared by whoever reads them all.
+    pub(crate) removals: RwLock<()>,
 }
 
 /// One datasource of a [`crate::Store`].
@@ -429,6 +432,7 @@ impl Datasource {
     pub(crate) fn kill(&self, interval: Interval) -> Result<usize> {
         // Held until the files are gone, so that no publish takes an id whose files are about to be removed.
         let _segments = lock(&self.segments);
+        let _removing = self.shared.removals.write().unwrap_or_else(PoisonError::into_inner);
         let mut records = self.unused()?;
         records.retain(|record| interval.covers(record.interval));
         let ids: Vec<String> = records.into_iter().map(|record| record.id).collect();

@@ -74,6 +74,12 @@ pub enum StorageError {
         /// The offset offered.
         start: i64,
     },
+    /// A folder that must be empty is not.
+    #[error("{} is not empty; a backup needs a folder of its own", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
     /// There is no such datasource.
     #[error("unknown datasource {0}")]
     UnknownDatasource(String),

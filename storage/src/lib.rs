@@ -12,6 +12,7 @@
 //! * [`timeline`]: which segment answers for which stretch of time.
 //! * [`catalog`]: the one commit point: segments and the stream offsets they cover change in one transaction.
 //! * [`store`], [`datasource`], [`snapshot`]: how the pieces meet, and what a query sees.
+//! * [`verify`], [`backup`]: whether everything is there, and a second copy of it.
 //! * [`time`]: intervals, periods, granularities.
 //! * [`disk`]: the file system, as the order of writes that a crash must respect.
 //!
@@ -20,6 +21,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod backup;
 pub mod catalog;
 pub mod datasource;
 pub mod dictionary;
@@ -40,6 +42,7 @@ pub mod time;
 pub mod timeline;
 pub mod verify;
 
+pub use backup::BackupReport;
 pub use catalog::{Catalog, SegmentRecord};
 pub use datasource::{Datasource, Published};
 pub use dictionary::{Dictionary, NULL_CODE};
@@ -51,4 +54,4 @@ pub use schema::{ColumnRole, ColumnSpec, ColumnType, Rollup, TIME_COLUMN, TableS
 pub use segment::{BLOCK_ROWS, BlockStats, Postings, Scalar};
 pub use snapshot::{Part, Snapshot, SnapshotSchema};
 pub use store::{Store, StoreOptions};
-pub use verify::{Finding, VerifyProgress, VerifyReport};
+pub use verify::{Finding, VerifyReport, WorkProgress};

@@ -65,6 +65,7 @@ impl Store {
             disk: Arc::clone(disk),
             catalog,
             segment_rows_max: options.segment_rows_max.max(1),
+            removals: RwLock::new(()),
         });
         let store = Self { datasources: RwLock::new(load(&shared)?), shared, _lock: lock };
         if options.remove_orphans {
@@ -182,7 +183,7 @@ fn open_folder(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Catalog> {
 
 /// Makes a folder durable that may just have been made, together with those above it. What belongs to others and
 /// cannot be opened was not made by this process.
-fn sync_ancestors(disk: &dyn Disk, folder: &Path) -> Result<()> {
+pub(crate) fn sync_ancestors(disk: &dyn Disk, folder: &Path) -> Result<()> {
     for above in folder.ancestors().skip(1) {
         let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
         match disk.sync_folder(above) {

@@ -78,23 +78,23 @@ impl VerifyReport {
     }
 }
 
-/// How far it has come: what is about to be checked, and what has been.
+/// How far a verification or a backup has come: what is about to be read, and what has been.
 #[derive(Debug, Clone, Copy)]
-pub struct VerifyProgress<'a> {
+pub struct WorkProgress<'a> {
     /// The segment whose turn it is.
     pub segment: &'a str,
-    /// Segments checked before it.
+    /// Segments done before it.
     pub segments_done: usize,
     /// All segments.
     pub segments: usize,
-    /// Bytes of the segments checked before it.
+    /// Bytes of the segments done before it.
     pub bytes_done: u64,
     /// Bytes of all segments.
     pub bytes: u64,
 }
 
 /// Checks everything, and calls `progress` before each segment.
-pub(crate) fn verify(shared: &Shared, mut progress: impl FnMut(&VerifyProgress<'_>)) -> Result<VerifyReport> {
+pub(crate) fn verify(shared: &Shared, mut progress: impl FnMut(&WorkProgress<'_>)) -> Result<VerifyReport> {
     let records = shared.catalog.segments()?;
     let bytes = records.iter().map(|record| record.size_bytes).sum();
     let rows = records.iter().map(|record| record.rows).sum();
@@ -102,7 +102,7 @@ pub(crate) fn verify(shared: &Shared, mut progress: impl FnMut(&VerifyProgress<'
     let mut bytes_done = 0;
     for (segments_done, record) in records.iter().enumerate() {
         let segments = records.len();
-        progress(&VerifyProgress { segment: &record.id, segments_done, segments, bytes_done, bytes });
+        progress(&WorkProgress { segment: &record.id, segments_done, segments, bytes_done, bytes });
         bytes_done += record.size_bytes;
         let Err(error) = check_segment(shared, record) else { continue };
         // It may have been killed since the list was made.
@@ -166,7 +166,7 @@ impl crate::Store {
     /// Checks every segment, used and unused, everything the catalog says, and what is left over. Reads every byte:
     /// `progress` is called before each segment. What does not fit is in the report; an error means that it could
     /// not be made.
-    pub fn verify(&self, progress: impl FnMut(&VerifyProgress<'_>)) -> Result<VerifyReport> {
+    pub fn verify(&self, progress: impl FnMut(&WorkProgress<'_>)) -> Result<VerifyReport> {
         verify(self.shared(), progress)
     }
 }

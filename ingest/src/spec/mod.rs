@@ -168,6 +168,6 @@ fn rest(root: &Map<String, Value>) -> Result<Map<String, Value>, SpecError> {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod documented_tests;
+#[cfg(test)]
+mod tests;

@@ -143,6 +143,17 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Makes a catalog that holds `contents`. There must be none.
+    pub(crate) fn create(disk: &Arc<dyn Disk>, path: &Path, contents: &Contents) -> Result<()> {
+        CatalogFile::open(disk, path, |database| write(database, "make", |t| contents.write(t)))?;
+        Ok(())
+    }
+
+    /// Everything there is, as of one moment.
+    pub(crate) fn contents(&self) -> Result<Contents> {
+        self.read("read", Contents::read)
+    }
+
     /// The declared datasources by name.
     pub fn datasources(&self) -> Result<BTreeMap<String, DatasourceRecord>> {
         self.all(DATASOURCES)
@@ -282,6 +293,55 @@ impl Catalog {
         change: impl FnOnce(&WriteTransaction) -> Result<()>,
     ) -> Result<()> {
         self.file.with(action, |database| write(database, action, change))
+    }
+}
+
+/// All that a catalog holds: values as they are stored, and the segments, which say which files belong to it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Contents {
+    tables: Vec<BTreeMap<String, String>>,
+    history: BTreeMap<(String, u64), String>,
+    pub(crate) segments: Vec<SegmentRecord>,
+}
+
+/// The tables of [`Contents::tables`], in this order.
+const TABLES: [Json; 5] = [META, DATASOURCES, SEGMENTS, PROGRESS, SUPERVISORS];
+
+impl Contents {
+    fn read(transaction: &ReadTransaction) -> Result<Self> {
+        let mut tables = Vec::new();
+        for definition in TABLES {
+            let table = transaction.open_table(definition).map_err(failed("read"))?;
+            let mut values = BTreeMap::new();
+            for entry in table.iter().map_err(failed("read"))? {
+                let (key, value) = entry.map_err(failed("read"))?;
+                values.insert(key.value().to_owned(), value.value().to_owned());
+            }
+            tables.push(values);
+        }
+        let mut history = BTreeMap::new();
+        let table = transaction.open_table(HISTORY).map_err(failed("read"))?;
+        for entry in table.iter().map_err(failed("read"))? {
+            let (key, value) = entry.map_err(failed("read"))?;
+            let (id, number) = key.value();
+            history.insert((id.to_owned(), number), value.value().to_owned());
+        }
+        let segments = all(transaction, SEGMENTS)?.into_values().collect();
+        Ok(Self { tables, history, segments })
+    }
+
+    fn write(&self, transaction: &WriteTransaction) -> Result<()> {
+        for (definition, values) in TABLES.into_iter().zip(&self.tables) {
+            let mut table = transaction.open_table(definition).map_err(failed("copy"))?;
+            for (key, value) in values {
+                table.insert(key.as_str(), value.as_str()).map_err(failed("copy"))?;
+            }
+        }
+        let mut table = transaction.open_table(HISTORY).map_err(failed("copy"))?;
+        for ((id, number), value) in &self.history {
+            table.insert((id.as_str(), *number), value.as_str()).map_err(failed("copy"))?;
+        }
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from server import Server  # noqa: E402
+from server import Server
 
 CONFIG = """
 from ovate_connector.superset import sqlglot_dialects
@@ -33,7 +33,7 @@ SELECT COUNT(*) FROM EVENTS_GEO a JOIN EVENTS_GEO b ON a.deviceCity = b.deviceCi
 """
 
 
-def check(database: Any, spec: Any) -> None:
+def check(app: Any, database: Any, spec: Any) -> None:
     from superset.constants import TimeGrain
     from superset.db_engine_specs.lib import diagnose
     from superset.sql.parse import SQLGLOT_DIALECTS, SQLScript, Table
@@ -121,8 +121,9 @@ def check(database: Any, spec: Any) -> None:
 
         def run() -> None:
             try:
-                spec.execute(cursor, LONG, database)
-                spec.fetch_data(cursor)
+                with app.app_context():
+                    spec.execute(cursor, LONG, SimpleNamespace(is_oauth2_enabled=lambda: False))
+                    spec.fetch_data(cursor)
             except BaseException as error:
                 failure.append(error)
 
@@ -157,13 +158,14 @@ def main() -> None:
             os.environ["SUPERSET_CONFIG_PATH"] = str(config)
             from superset.app import create_app
 
-            with create_app().app_context():
+            app = create_app()
+            with app.app_context():
                 from superset.db_engine_specs import load_engine_specs
                 from superset.models.core import Database
 
                 spec = next(spec for spec in load_engine_specs() if spec.engine == "ovate")
                 uri = f"ovate://{server.host}:{server.port}/"
-                check(Database(id=1, database_name="Ovate", sqlalchemy_uri=uri), spec)
+                check(app, Database(id=1, database_name="Ovate", sqlalchemy_uri=uri), spec)
     finally:
         server.stop()
     print("the engine spec holds")

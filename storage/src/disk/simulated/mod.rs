@@ -273,10 +273,9 @@ impl SimulatedDisk {
     fn run<T>(&self, call: Call, act: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.state();
         match state.faults.next(call) {
-            Outcome::Done | Outcome::Half(None) => act(&mut state),
+            Outcome::Done | Outcome::Half(None) | Outcome::Lies => act(&mut state),
             Outcome::Fails(error) | Outcome::Half(Some(error)) => Err(error),
             Outcome::DoneYetFails(error) => act(&mut state).and(Err(error)),
-            Outcome::Lies => act(&mut state),
         }
     }
 

@@ -51,10 +51,8 @@ fn every_legal_order_of_writes_leaves_the_acknowledged_rows_once() {
                 image.check(acknowledged, &possible)
             }
         }));
-        match result {
-            Ok(rows) => *found.entry(rows).or_insert(0) += 1,
-            Err(_) => panic!("seed {SEED:#x}, image {number}, crash at moment {moment}"),
-        }
+        let rows = result.unwrap_or_else(|_| panic!("seed {SEED:#x}, image {number}, moment {moment}"));
+        *found.entry(rows).or_insert(0) += 1;
     }
     println!("crash images: {REORDERINGS} reorderings, seed {SEED:#x}, images by rows left: {found:?}");
 }

@@ -3,6 +3,7 @@
 //! Rows are numbered, and the offset that is committed with them is their count. So after any crash the offset says
 //! which rows there must be: all below it, each once, and no others.
 
+mod backups;
 mod crashes;
 mod damage;
 mod faults;
