@@ -22,7 +22,7 @@ cd "$here"
 # environment NAME REQUIREMENTS: prints its bin folder
 environment() {
   local folder=$cache/$1 stamp
-  stamp=$("$python" --version; sha256sum "$2" pyproject.toml)
+  stamp=$("$python" --version; pwd; sha256sum "$2" pyproject.toml)
   if [ "$(cat "$folder/.stamp" 2>/dev/null)" != "$stamp" ]; then
     rm -rf "$folder"
     "$python" -m venv "$folder"
