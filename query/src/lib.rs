@@ -15,7 +15,6 @@
 
 #![deny(unsafe_code)]
 
-mod aggregate;
 mod catalog;
 mod engine;
 mod error;

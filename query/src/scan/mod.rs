@@ -18,20 +18,20 @@
 //! is: `stream::Selected` names rows and hands columns out as codes.
 
 mod bounds;
-pub(crate) mod column;
-pub(crate) mod dictionaries;
+mod column;
+mod dictionaries;
 mod exec;
 mod filter;
 mod layout;
 mod ranges;
-pub(crate) mod rows;
+mod rows;
 mod select;
-pub(crate) mod stream;
+mod stream;
 mod table;
 mod truth;
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 pub use dictionaries::Dictionaries;
 pub use exec::{ScanSummary, SegmentScanExec};
