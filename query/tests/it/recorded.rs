@@ -87,19 +87,21 @@ fn error_difference(case: &Value, body: &Value, status: u16) -> Option<String> {
 
 #[tokio::test]
 async fn answers_and_errors_are_those_of_druid() {
-    hold_against_recordings(&data::engine()).await;
+    hold_against_recordings(&data::engine(), |_| true).await;
 }
 
 #[tokio::test]
 async fn answers_are_the_same_when_statements_are_spread_over_threads() {
     let (store, _folder) = data::store();
     let options = EngineOptions { threads: 3, rows_per_thread_min: 1, ..EngineOptions::default() };
-    hold_against_recordings(&Engine::new(store, Arc::new(data::System), options).unwrap()).await;
+    let engine = Engine::new(store, Arc::new(data::System), options).unwrap();
+    // This one takes any one row of a table. With one thread that is the first; with three it may be any.
+    hold_against_recordings(&engine, |name| name != "floor-units").await;
 }
 
-async fn hold_against_recordings(engine: &Arc<Engine>) {
+async fn hold_against_recordings(engine: &Arc<Engine>, wanted: fn(&str) -> bool) {
     let mut differences = Vec::new();
-    for case in cases() {
+    for case in cases().into_iter().filter(|case| case["name"].as_str().is_some_and(wanted)) {
         let difference = match (run(engine, recorded_request(&case)).await, case["status"] == 200) {
             (Ok(answer), true) => difference(&case, &answer),
             (Err(error), false) => error_difference(&case, &error.body(), error.kind().status),

@@ -1,5 +1,6 @@
 """SQLAlchemy's suite, all of it, less what the requirements close and what is named here with its reason."""
 
+from sqlalchemy import __version__ as _sqlalchemy_version
 from sqlalchemy.testing import suite as _suite
 from sqlalchemy.testing.suite import *  # noqa: F403
 
@@ -38,6 +39,11 @@ EXCLUDED_TESTS = {
     "DateHistoricTest": ("literal_years", "the suite's dialect cannot keep several rows of literals"),
     "DateTimeHistoricTest": ("literal_years", "the suite's dialect cannot keep several rows of literals"),
 }
+if _sqlalchemy_version.startswith("1."):
+    EXCLUDED_TESTS["FetchLimitOffsetTest"] = (
+        "limit_render_multiple_times",
+        "takes the first row of a table without saying by which order; SQLAlchemy 2 says it",
+    )
 for _name, (_part, _reason) in EXCLUDED_TESTS.items():
     _class = getattr(_suite, _name)
     _tests = {name: None for name in dir(_class) if name.startswith("test_") and _part in name}
