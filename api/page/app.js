@@ -6,6 +6,8 @@
 //   discover (every 10 s) ─► layers { devices, events, alerts }
 //   poll (every second)   ─► fresh rows ─► sparks and pulses ─► draw (every frame, while something moves)
 
+import { drawZurich } from "/page/zurich.js";
+
 const WINDOW_MS = 120_000;
 const POLL_MS = 1_000;
 const OVERVIEW_MS = 3_000;
@@ -241,7 +243,7 @@ function resize() {
   }
 }
 
-/** What does not move: grid and devices. Drawn once, copied every frame. */
+/** What does not move: water, grid and devices. Drawn once, copied every frame. */
 function drawBase() {
   map.stale = false;
   map.warmthStale = true;
@@ -250,6 +252,7 @@ function drawBase() {
   pen.setTransform(map.ratio, 0, 0, map.ratio, 0, 0);
   pen.clearRect(0, 0, map.width, map.height);
   if (!map.project) return;
+  drawZurich(pen, map.project);
   drawGrid(pen);
   pen.fillStyle = "rgb(110 138 166 / 0.6)";
   for (const row of layers.devices?.rows ?? []) {

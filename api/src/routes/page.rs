@@ -1,4 +1,4 @@
-//! The page at `/`: three files that are part of the binary and ask no other address for anything.
+//! The page at `/`: a few files that are part of the binary and ask no other address for anything.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -10,6 +10,7 @@ pub(super) fn routes() -> Routes {
     vec![
         ("/", get(index)),
         ("/page/app.js", get(script)),
+        ("/page/zurich.js", get(outline)),
         ("/page/style.css", get(style)),
         ("/unified-console.html", get(|| async { Redirect::permanent("/") })),
         ("/favicon.ico", get(icon)),
@@ -22,6 +23,10 @@ async fn index() -> Response {
 
 async fn script() -> Response {
     file("text/javascript; charset=utf-8", include_str!("../../page/app.js"))
+}
+
+async fn outline() -> Response {
+    file("text/javascript; charset=utf-8", include_str!("../../page/zurich.js"))
 }
 
 async fn style() -> Response {

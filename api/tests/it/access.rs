@@ -56,7 +56,7 @@ async fn the_page_asks_no_other_address() {
     assert_eq!(index.header("content-type"), Some("text/html; charset=utf-8"));
     assert!(index.header("content-security-policy").unwrap().contains("default-src 'none'"));
     assert_eq!(index.header("x-content-type-options"), Some("nosniff"));
-    for path in ["/", "/page/app.js", "/page/style.css", "/favicon.ico"] {
+    for path in ["/", "/page/app.js", "/page/zurich.js", "/page/style.css", "/favicon.ico"] {
         let file = world.get(path).await;
         assert_eq!(file.status, 200);
         let text = file.body.replace("http://www.w3.org/2000/svg", "");
