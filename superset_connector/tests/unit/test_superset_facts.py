@@ -10,7 +10,7 @@ import pytest
 import sqlglot
 
 from ovate_connector.superset import facts, sqlglot_dialects
-from ovate_connector.superset.failures import FAILURES, place_of
+from ovate_connector.superset.failures import FAILURES, place_of, unwrapped
 from ovate_connector.superset.grains import EXPRESSIONS
 
 DIALECT = sqlglot_dialects()["ovate"]
@@ -121,3 +121,12 @@ def test_grains_survive_superset_rewriting_them(expression: str) -> None:
     query = f"SELECT {expression.format(col='__time')} FROM t"
     written = sqlglot.parse_one(query, dialect=DIALECT).sql(dialect=DIALECT)
     assert re.sub(r"\s+", " ", written) == query
+
+
+def test_the_servers_words_are_taken_out_of_what_is_wrapped_around_them() -> None:
+    link = "(Background on this error at: https://sqlalche.me/e/14/dbapi)"
+    assert (
+        unwrapped(f"(builtins.NoneType) None\n[SQL: credentials are [not] right]\n{link}")
+        == "credentials are [not] right"
+    )
+    assert unwrapped("Column 'x' not found") == "Column 'x' not found"

@@ -40,7 +40,7 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(re.compile(r"timed out after \d+ ms|no answer from \S+ within"), "CONNECTION_DATABASE_TIMEOUT", ""),
     Failure(
-        re.compile(r"status 401|[Aa]uthenticat|wants a user|[Uu]ser .*password|[Uu]nauthori[sz]ed"),
+        re.compile(r"status 401|[Aa]uthenticat|wants a user|[Uu]ser .*password|[Uu]nauthori[sz]ed|credentials are"),
         "CONNECTION_ACCESS_DENIED_ERROR",
         "",
         ("username", "password"),
@@ -66,6 +66,18 @@ FAILURES: tuple[Failure, ...] = (
 )
 
 _PLACE = re.compile(r"\(line \[(\d+)\], column \[(\d+)\]\)|at line (\d+), column (\d+)")
+
+
+# What Superset makes of a failed test of a connection: SQLAlchemy's error without an error, our text as its statement.
+_WRAPPED = re.compile(
+    r"^\(builtins\.NoneType\) None\s*\[SQL: (?P<message>.*)\]\s*\(Background on this error at: \S+\)\s*$", re.S
+)
+
+
+def unwrapped(message: str) -> str:
+    """The message as the server or the DB-API gave it."""
+    match = _WRAPPED.match(message)
+    return match["message"] if match else message
 
 
 def place_of(message: str) -> dict[str, int]:

@@ -30,7 +30,7 @@ from superset.utils.core import GenericDataType
 from .. import dbapi
 from ..sqlalchemy.types import OvateTimestamp
 from . import facts
-from .failures import FAILURES, place_of
+from .failures import FAILURES, place_of, unwrapped
 from .grains import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -211,6 +211,10 @@ class OvateEngineSpec(BaseEngineSpec):
             for error in errors:
                 error.extra = {**(error.extra or {}), **place}
         return errors
+
+    @classmethod
+    def _extract_error_message(cls, ex: Exception) -> str:
+        return unwrapped(str(super()._extract_error_message(ex)))
 
     # Running statements
 
