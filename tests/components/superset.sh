@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# A real Apache Superset on 127.0.0.1, without a container: installed from its wheel, with ovate-connector beside it.
+#
+#   superset.sh install | up | down | status | wipe
+#
+# `up` always begins with an empty Superset: its database is a copy of one that was migrated once. User and password are
+# admin and admin. Needs Python 3.11. Environment: SUPERSET_DIR (where it runs), SUPERSET_PORT, SUPERSET_VENV, PYTHON.
+# Only the process whose pid it wrote itself is ever stopped.
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/ovate"
+venv="${SUPERSET_VENV:-$cache/superset-venv}"
+dir="${SUPERSET_DIR:-$cache/superset}"
+port="${SUPERSET_PORT:-18089}"
+version=6.1.0
+connector="$here/../../superset_connector"
+
+alive() { [ -s "$dir/superset.pid" ] && kill -0 "$(cat "$dir/superset.pid")" 2>/dev/null; }
+healthy() { curl --fail --silent --output /dev/null "http://127.0.0.1:$port/health"; }
+
+install() {
+  local stamp
+  stamp="$version $(sha256sum < "$here/superset-constraints.txt")"
+  if [ "$(cat "$venv/.superset" 2>/dev/null)" != "$stamp" ]; then
+    rm -rf "$venv"
+    "${PYTHON:-python3}" -m venv "$venv"
+    # rich and cachetools are imported by Superset and not declared by it. Binary wheels are not preferred on purpose:
+    # that would take WTForms-JSON 0.3.4, whose login form does not work.
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --constraint "$here/superset-constraints.txt" \
+      "apache-superset==$version" pydruid flask-caching WTForms WTForms-JSON rich cachetools 'setuptools<81' \
+      playwright pillow pytest
+    printf '%s' "$stamp" > "$venv/.superset"
+  fi
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --editable "$connector"
+}
+
+# What Superset's own commands and its server find: the settings that the README of the connector asks for, and no
+# caches, so that each chart is asked of the database.
+configure() {
+  mkdir -p "$dir"
+  [ -s "$dir/secret" ] || head -c 32 /dev/urandom | base64 > "$dir/secret"
+  cat > "$dir/superset_config.py" <<'CONFIG'
+import pathlib
+
+from ovate_connector.superset import base_map, sqlglot_dialects
+
+HERE = pathlib.Path(__file__).parent
+SECRET_KEY = (HERE / "secret").read_text().strip()
+SQLALCHEMY_DATABASE_URI = f"sqlite:///{HERE}/superset.db?check_same_thread=false"
+CACHE_CONFIG = DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
+TALISMAN_ENABLED = False
+CONTENT_SECURITY_POLICY_WARNING = False
+RATELIMIT_ENABLED = False
+FEATURE_FLAGS = {"ESTIMATE_QUERY_COST": True, "DRUID_JOINS": True}
+
+SQLGLOT_DIALECTS_EXTENSIONS = sqlglot_dialects
+BLUEPRINTS = [base_map()]
+CONFIG
+  export SUPERSET_CONFIG_PATH="$dir/superset_config.py" FLASK_APP=superset TZ=UTC PATH="$venv/bin:$PATH"
+}
+
+# Superset once forbade two datasets of one name. Its migrations have dropped that since, but cannot on SQLite.
+allow_one_table_in_two_databases() {
+  "$venv/bin/python" - "$dir/superset.db" <<'SCRIPT'
+import sqlite3
+import sys
+
+database = sqlite3.connect(sys.argv[1])
+((statement,),) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'tables'").fetchall()
+before, after = statement.split("UNIQUE (table_name),")
+database.execute("DROP TABLE tables")  # there is no dataset yet
+database.execute(before + after)
+database.commit()
+SCRIPT
+}
+
+initialise() {
+  [ -f "$dir/initial.db" ] && return
+  rm -f "$dir/superset.db"
+  superset db upgrade > "$dir/upgrade.log" 2>&1
+  superset fab create-admin --username admin --firstname A --lastname B --email admin@example.org --password admin \
+    > "$dir/admin.log" 2>&1
+  superset init > "$dir/init.log" 2>&1
+  allow_one_table_in_two_databases
+  mv "$dir/superset.db" "$dir/initial.db"
+}
+
+up() {
+  if alive; then echo "superset is up, pid $(cat "$dir/superset.pid"), http://127.0.0.1:$port"; return; fi
+  if healthy; then echo "port $port is taken by something else" >&2; return 1; fi
+  install
+  configure
+  initialise
+  cp "$dir/initial.db" "$dir/superset.db"
+  setsid nohup gunicorn --bind "127.0.0.1:$port" --workers 1 --worker-class gthread --threads 8 --timeout 120 \
+    'superset.app:create_app()' > "$dir/superset.log" 2>&1 < /dev/null &
+  echo $! > "$dir/superset.pid"
+  for _ in $(seq 240); do
+    healthy && { echo "superset $version is up, pid $(cat "$dir/superset.pid"), http://127.0.0.1:$port"; return; }
+    alive || break
+    sleep 0.5
+  done
+  tail -20 "$dir/superset.log" >&2
+  echo "superset did not start" >&2
+  return 1
+}
+
+down() {
+  if alive; then
+    kill "$(cat "$dir/superset.pid")"
+    for _ in $(seq 100); do alive || break; sleep 0.1; done
+    if alive; then kill -9 "$(cat "$dir/superset.pid")"; fi
+  fi
+  rm -f "$dir/superset.pid"
+}
+
+case "${1:-}" in
+  install) install ;;
+  up) up ;;
+  down) down ;;
+  wipe) down; rm -rf "$dir" ;;
+  status) alive && echo "superset is up, pid $(cat "$dir/superset.pid"), http://127.0.0.1:$port" || { echo "superset is down"; exit 1; } ;;
+  *) sed -n '2,8p' "$0"; exit 2 ;;
+esac
