@@ -75,7 +75,7 @@ fn alerts_of(end_ms: i64, counts: &BTreeMap<(String, String), i64>) -> Vec<Alert
     let n = counts.len() as i64;
     let sum: i64 = counts.values().sum();
     let average = sum / n.max(1);
-    let deviation = sample_deviation(counts.values().copied()) as i64;
+    let deviation = whole_deviation(counts.values().copied());
     let threshold = average + 3 * deviation + 5;
     counts
         .iter()
@@ -92,14 +92,18 @@ fn alerts_of(end_ms: i64, counts: &BTreeMap<(String, String), i64>) -> Vec<Alert
         .collect()
 }
 
-/// The sample standard deviation; 0 for fewer than two values.
-fn sample_deviation(values: impl Iterator<Item = i64> + Clone) -> f64 {
-    let n = values.clone().count() as f64;
-    if n < 2.0 {
-        return 0.0;
+/// The sample standard deviation, cut to a whole number; 0 for fewer than two values.
+///
+/// The variance is `(n × Σv² − (Σv)²) / (n × (n − 1))`. In whole numbers nothing is rounded on the way: a deviation of
+/// exactly 1 is never cut to 0.
+fn whole_deviation(values: impl Iterator<Item = i64> + Clone) -> i64 {
+    let n = values.clone().count() as i64;
+    if n < 2 {
+        return 0;
     }
-    let mean = values.clone().sum::<i64>() as f64 / n;
-    (values.map(|value| (value as f64 - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
+    let sum: i64 = values.clone().sum();
+    let squares: i64 = values.map(|value| value * value).sum();
+    ((n * squares - sum * sum) / (n * (n - 1))).isqrt()
 }
 
 /// ISO-8601 without a zone and without a fraction: how the job writes a window's bounds.
@@ -139,6 +143,16 @@ mod tests {
         let ends: Vec<&str> = alerts.iter().map(|a| a.window_end.as_str()).collect();
         assert_eq!(ends, ["2026-01-01T00:00:30", "2026-01-01T00:01:00"]);
         assert!(alerts.iter().all(|a| a.device_id == "loud" && a.total_count_per_deviceid == 20));
+    }
+
+    #[test]
+    fn a_deviation_of_exactly_one_is_not_cut_to_nothing() {
+        let mut counts: BTreeMap<(String, String), i64> =
+            (0..35).map(|calm| ((format!("calm {calm}"), "1,2".to_owned()), 1)).collect();
+        counts.insert(("loud".into(), "1,2".into()), 7);
+        // The average is 42 / 36, the variance 35 / 35: the threshold is 1 + 3 + 5, not 1 + 0 + 5.
+        assert_eq!(whole_deviation(counts.values().copied()), 1);
+        assert!(alerts_of(60_000, &counts).is_empty());
     }
 
     #[test]

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import DATA, PASSWORD, USER, Server, lines, produce, wait_for
+from dashboard import dashboard
+from harness import DATA, PASSWORD, USER, Server, lines, produce, wait_for
 from pydruid.db import connect
 from sqlalchemy import create_engine, inspect, text
 
@@ -94,18 +95,7 @@ def test_strangers_are_refused(case_study: Server) -> None:
     assert wrong.status_code == 401
 
 
-DASHBOARD = {
-    "devices": 'SELECT "longitude" AS "longitude", "latitude" AS "latitude" FROM "druid"."DEVICES" '
-    'WHERE NOT "longitude" IS NULL AND NOT "latitude" IS NULL GROUP BY "longitude", "latitude" LIMIT 10000',
-    "events": 'SELECT "deviceLongitude" AS "deviceLongitude", "deviceLatitude" AS "deviceLatitude", COUNT(*) AS "count" '
-    'FROM "druid"."EVENTS_GEO" WHERE NOT "deviceLongitude" IS NULL AND NOT "deviceLatitude" IS NULL '
-    'GROUP BY "deviceLongitude", "deviceLatitude" ORDER BY "count" DESC LIMIT 10000',
-    "alerts": 'SELECT "deviceLongitude" AS "deviceLongitude", "deviceLatitude" AS "deviceLatitude", '
-    'SUM("total_count_per_deviceid") AS "SUM(total_count_per_deviceid)" FROM "druid"."ALERTS" '
-    "WHERE \"__time\" >= '2026-11-23 20:21:00.000000' AND \"__time\" < '2026-11-23 20:22:30.000000' "
-    'AND NOT "deviceLongitude" IS NULL AND NOT "deviceLatitude" IS NULL '
-    'GROUP BY "deviceLongitude", "deviceLatitude" ORDER BY "SUM(total_count_per_deviceid)" DESC LIMIT 10000',
-}
+DASHBOARD = dashboard("2026-11-23 20:21:00", "2026-11-23 20:22:30")
 
 
 def test_a_stock_client_draws_the_dashboard(

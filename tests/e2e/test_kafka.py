@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
-from conftest import KAFKA_PORT, Server, produce, wait_for
+from harness import KAFKA_PORT, Server, produce, wait_for
 from test_case_study import spec
 
 BOOTSTRAP = f"127.0.0.1:{KAFKA_PORT}"

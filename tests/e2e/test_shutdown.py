@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import requests
-from conftest import Server, wait_for
+from harness import Server, wait_for
 
 
 def run(server: Server, *command: str) -> subprocess.CompletedProcess[str]:
