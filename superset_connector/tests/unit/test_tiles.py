@@ -38,9 +38,14 @@ def test_neighbours_agree_on_the_line_between_them() -> None:
 
 def test_lines_are_never_crowded() -> None:
     for zoom in range(23):
-        path = re.search(r'path d="([^"]*)"', tile(zoom, 2**zoom // 2, 2**zoom // 3))
+        path = re.search(r'path d="([^"L]*)"', tile(zoom, 2**zoom // 2, 2**zoom // 3))
         assert path is not None
         assert 1 <= path[1].count("M") <= 12
+
+
+def test_the_lake_is_where_zurich_is_and_nowhere_else() -> None:
+    assert 'fill="#16283c"' in tile(13, 4290, 2868)
+    assert "#16283c" not in tile(13, 4200, 2868)
 
 
 @pytest.mark.parametrize("number", [(0, 1, 0), (0, 0, -1), (-1, 0, 0), (23, 0, 0), (10**9, 0, 0)])

@@ -1,9 +1,10 @@
-"""A base map for deck.gl charts that needs no key and no outside address: a grid of degrees, drawn by Superset itself.
+"""A base map for deck.gl charts that needs no key and no outside address, drawn by Superset itself.
 
     /ovate/map/{z}/{x}/{y}.svg      a tile of the usual Web Mercator pyramid
 
-Superset draws a chart's base map from tiles where its style begins with `tile://`. The grid says where a point is and
-how far apart points are; streets and shores it has none. Whoever has a tile server gives its address instead.
+Superset draws a chart's base map from tiles where its style begins with `tile://`. A grid of degrees says where
+a point is and how far apart points are. Of the world there is only the water of the demonstration's city; whoever has
+a tile server gives its address instead.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-#: What a chart's `mapbox_style` says.
-STYLE = "tile:///ovate/map/{z}/{x}/{y}.svg"
+from .zurich import LAKE, RIVERS, Course
+
 ROUTE = "/ovate/map/<int:z>/<int:x>/<int:y>.svg"
 ZOOM_MAX = 22
 
 _SIZE = 256
 _LINES_APART = 112  # pixels, at least
 _LABEL_WIDTH = 128  # pixels, at most
+_METRES_PER_DEGREE = 111_195.0
+_WATER = "#16283c"
 _GROUND, _LINE, _TEXT = "#0b0e14", "#232c3b", "#8a97ab"
 
 
@@ -42,9 +45,34 @@ def tile(z: int, x: int, y: int) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * _SIZE}" height="{2 * _SIZE}" '
         f'viewBox="0 0 {_SIZE} {_SIZE}"><rect width="{_SIZE}" height="{_SIZE}" fill="{_GROUND}"/>'
+        f"{_water(x, y, across)}"
         f'<path d="{"".join(lines)}" stroke="{_LINE}" fill="none"/>'
         f'<g fill="{_TEXT}" font-family="sans-serif" font-size="12">{"".join(labels)}</g></svg>'
     )
+
+
+def _water(x: int, y: int, across: int) -> str:
+    """The lake and the rivers, if they can be in this tile."""
+
+    def points(course: Course) -> list[tuple[float, float]]:
+        return [
+            ((_column(longitude, across) - x) * _SIZE, (_row(latitude, across) - y) * _SIZE)
+            for latitude, longitude in course
+        ]
+
+    def path(course: Course, style: str) -> str:
+        at = points(course)
+        near = all(min(side) <= 2 * _SIZE and max(side) >= -_SIZE for side in zip(*at, strict=True))
+        line = "L".join(f"{left:.1f} {top:.1f}" for left, top in at)
+        return f'<path d="M{line}" {style}/>' if near else ""
+
+    metre = _SIZE * across / 360 / _METRES_PER_DEGREE / math.cos(math.radians(LAKE[0][0]))
+    shores = path(LAKE, f'fill="{_WATER}"')
+    courses = [
+        path(course, f'fill="none" stroke="{_WATER}" stroke-width="{max(1.5, width * metre):.1f}"')
+        for course, width in RIVERS
+    ]
+    return shores + "".join(courses)
 
 
 def _step(least: float) -> tuple[float, int]:
