@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ class Server:
         if not binary or not os.access(binary, os.X_OK):
             raise RuntimeError(f"OVATE_BIN must name the ovate binary to test against; it is {binary!r}")
         self.host, self.port = "127.0.0.1", _free_port()
+        self.credentials: tuple[str, str] | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="ovate-connector-"))
         self._log = (self._folder / "log").open("wb")
         command = [binary, "demo", "--listen", f"{self.host}:{self.port}", "--data", str(self._folder / "data")]
@@ -54,6 +56,9 @@ class Server:
         """Rows, past the connector."""
         body = json.dumps({"query": sql, "resultFormat": "array"}).encode()
         request = urllib.request.Request(f"{self.url}/druid/v2/sql", body, {"Content-Type": "application/json"})
+        if self.credentials is not None:
+            basic = base64.b64encode(":".join(self.credentials).encode()).decode()
+            request.add_header("Authorization", f"Basic {basic}")
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.load(response)
 

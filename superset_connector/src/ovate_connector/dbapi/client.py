@@ -43,7 +43,8 @@ class Client:
         )
         if options.user is not None:
             self._session.auth = _basic(options.user, options.password or "")
-        self._session.verify = options.ca_file or True if options.verify else False
+        # Goes with each request: on the session, REQUESTS_CA_BUNDLE in the environment would overrule it.
+        self._verify = (options.ca_file or True) if options.verify else False
         if options.client_cert is not None:
             self._session.cert = (
                 (options.client_cert, options.client_key) if options.client_key else options.client_cert
@@ -98,6 +99,7 @@ class Client:
                 self.options.base_url + path,
                 timeout=(self.options.connect_timeout, read),
                 allow_redirects=False,
+                verify=self._verify,
                 **keywords,
             )
 

@@ -259,12 +259,15 @@ class OvateDialect(default.DefaultDialect):
 class OvateHttpDialect(OvateDialect):
     """`ovate+http://`: the same, said in full."""
 
+    supports_statement_cache = True  # SQLAlchemy wants each class to say so itself
+
 
 class OvateHttpsDialect(OvateDialect):
     """`ovate+https://`: through TLS."""
 
     driver = "https"
     scheme = "https"
+    supports_statement_cache = True
 
 
 if _IS_1_4:
