@@ -100,13 +100,12 @@ def test_stop_ends_the_statement_on_the_server(ours: Imported, demo: Demo) -> No
     wait_for("the server to stop the statement", stopped, 30)
     thread.join(60)
     assert not thread.is_alive()
-    assert answers[0].status_code != 200
-    assert "cancelled" in answers[0].text or "stopped" in answers[0].text, answers[0].text
+    assert answers[0].json()["status"] == "stopped", answers[0].text
     assert ours.superset.run(ours.database, "SELECT 1 AS one").json()["data"] == [{"one": 1}]
 
 
 def test_the_cost_of_a_statement_is_estimated_before_it_runs(ours: Imported) -> None:
-    body = {"database_id": ours.database, "sql": "SELECT COUNT(*) FROM DEVICES", "schema": "druid"}
+    body = {"database_id": ours.database, "sql": "SELECT deviceId, COUNT(*) FROM DEVICES GROUP BY 1", "schema": "druid"}
     (cost,) = ours.superset.post("/api/v1/sqllab/estimate/", body)["result"]
     assert cost["Rows to read"] == "1,000"
     assert int(cost["Segments to read"]) >= 1
