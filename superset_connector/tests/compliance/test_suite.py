@@ -42,8 +42,8 @@ EXCLUDED_TESTS = {
 if _sqlalchemy_version.startswith("1."):
     EXCLUDED_TESTS["FetchLimitOffsetTest"] = (
         "limit_render_multiple_times",
-        "takes the first row without saying by which order (SQLAlchemy 2 says it); the suite's dialect makes its tables of "
-        "UNION ALL, whose parts come in any order",
+        "takes the first row without saying by which order, as SQLAlchemy 2 does; here the rows are parts of a UNION ALL, "
+        "which come in any order",
     )
 for _name, (_part, _reason) in EXCLUDED_TESTS.items():
     _class = getattr(_suite, _name)
