@@ -74,6 +74,7 @@ fn backup(
                 .map_err(StorageError::io("copy", &from.join(file)))?;
         }
         sync(disk, &to)?;
+        crate::fail_point!("backup.linked");
     }
     for folder in disk.list(&root).map_err(StorageError::io("list", &root))? {
         sync(disk, &folder)?;
@@ -81,7 +82,9 @@ fn backup(
     sync(disk, &root)?;
     sync(disk, target)?;
     sync_ancestors(disk, target)?;
+    crate::fail_point!("backup.before_catalog");
     Catalog::create(&shared.disk, &target.join("catalog.redb"), &contents)?;
+    crate::fail_point!("backup.done");
     Ok(report)
 }
 

@@ -192,11 +192,13 @@ impl Datasource {
     pub fn publish(&self, now_ms: i64) -> Result<Published> {
         let mut pending = lock(&self.pending);
         self.refuse_if_poisoned()?;
+        crate::fail_point!("publish.begin");
         let mut published = Published::default();
         if pending.is_some() {
             published.add(self.publish_pending(&mut pending, now_ms)?);
         }
         *pending = Some(Pending { frozen: self.writer().freeze(), in_doubt: Vec::new() });
+        crate::fail_point!("publish.frozen");
         published.add(self.publish_pending(&mut pending, now_ms)?);
         Ok(published)
     }
@@ -225,6 +227,7 @@ impl Datasource {
                 && catalog.progress(&self.name)?.as_ref() != Some(&frozen.progress)
             {
                 catalog.publish(&[], &[], Some((&self.name, &frozen.progress)))?;
+                crate::fail_point!("publish.offsets_stored");
             }
             return Ok(Published::default());
         }
@@ -235,10 +238,12 @@ impl Datasource {
             }
             return Err(error);
         }
+        crate::fail_point!("publish.before_commit");
         if let Err(error) = catalog.publish(&records, &[], Some((&self.name, &frozen.progress))) {
             work.in_doubt = records;
             return Err(error);
         }
+        crate::fail_point!("publish.committed");
         Ok(self.take_over(records, &mut segments))
     }
 
@@ -276,6 +281,7 @@ impl Datasource {
             segments.insert(record.id.clone(), handle(&self.shared, record));
         }
         self.show(segments, true);
+        crate::fail_point!("handoff.shown");
         published
     }
 
@@ -333,6 +339,7 @@ impl Datasource {
         let folder = segment_folder(&self.shared.folder, &self.name, &id);
         let temporary = self.shared.folder.join("tmp").join(folder_name(&id));
         remove_if_there(disk, &temporary).map_err(StorageError::io("remove", &temporary))?;
+        crate::fail_point!("segment.begin");
         let written = match sealing.write(chunk, disk, &temporary, &self.name, &version) {
             Err(error) if !poisons(&error) => {
                 // Only to give the room back.
@@ -341,11 +348,14 @@ impl Datasource {
             }
             written => written?,
         };
+        crate::fail_point!("segment.synced");
         let parent = self.make_folder()?;
         // An earlier attempt may have come as far as this; the catalog does not name the folder.
         remove_if_there(disk, &folder).map_err(StorageError::io("remove", &folder))?;
         disk.rename(&temporary, &folder).map_err(StorageError::io("rename", &temporary))?;
+        crate::fail_point!("segment.renamed");
         disk.sync_folder(&parent).map_err(StorageError::io(SYNC_ENTRIES, &parent))?;
+        crate::fail_point!("segment.in_place");
         Ok(SegmentRecord {
             id,
             datasource: self.name.to_string(),
@@ -385,6 +395,7 @@ impl Datasource {
             self.settle(work, &mut lock(&self.segments))?;
         }
         self.shared.catalog.set_progress(&self.name, progress)?;
+        crate::fail_point!("reset.stored");
         let mut writer = self.writer();
         *pending = None;
         writer.clear_hot(progress.cloned().unwrap_or_default());
@@ -394,6 +405,7 @@ impl Datasource {
             generation: state.generation + 1,
             ..State::clone(&state)
         }));
+        crate::fail_point!("reset.cleared");
         Ok(())
     }
 
@@ -407,6 +419,7 @@ impl Datasource {
             .map(|record| record.id.clone())
             .collect();
         self.shared.catalog.set_used(&ids, false)?;
+        crate::fail_point!("unused.stored");
         segments.retain(|id, _| !ids.contains(id));
         self.show(&segments, false);
         Ok(ids.len())
@@ -437,6 +450,7 @@ impl Datasource {
         records.retain(|record| interval.covers(record.interval));
         let ids: Vec<String> = records.into_iter().map(|record| record.id).collect();
         self.shared.catalog.remove_segments(&ids)?;
+        crate::fail_point!("kill.forgotten");
         for id in &ids {
             // A query may still have the files mapped; unlinking does not disturb it.
             if let Err(error) = self.remove_files(id) {
@@ -453,7 +467,10 @@ impl Datasource {
         remove_if_there(disk, &doomed)?;
         match disk.rename(&segment_folder(&self.shared.folder, &self.name, id), &doomed) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            renamed => renamed.and_then(|()| disk.remove(&doomed)),
+            renamed => renamed.and_then(|()| {
+                crate::fail_point!("kill.moved");
+                disk.remove(&doomed)
+            }),
         }
     }
 

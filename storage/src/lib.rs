@@ -15,6 +15,7 @@
 //! * [`verify`], [`backup`]: whether everything is there, and a second copy of it.
 //! * [`time`]: intervals, periods, granularities.
 //! * [`disk`]: the file system, as the order of writes that a crash must respect.
+//! * [`fail_point`]: places at which tests end the process.
 //!
 //! The crate knows neither Kafka nor SQL nor HTTP, reads no clock and no environment: times are given by the
 //! caller, so that every state it can reach can be reached in a test.
@@ -27,6 +28,7 @@ pub mod datasource;
 pub mod dictionary;
 pub mod disk;
 pub mod error;
+pub mod fail_point;
 pub mod hot;
 mod orphans;
 pub mod progress;

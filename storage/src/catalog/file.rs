@@ -142,7 +142,9 @@ fn make(disk: &dyn Disk, path: &Path, fill: impl FnOnce(&Database) -> Result<()>
             source: io::Error::other("the catalog could not be closed"),
         });
     }
+    crate::fail_point!("catalog.written");
     disk.rename(&unfinished, path).map_err(StorageError::io("rename", &unfinished))?;
+    crate::fail_point!("catalog.in_place");
     disk.sync_folder(folder_of(path)).map_err(StorageError::io("sync", folder_of(path)))
 }
 

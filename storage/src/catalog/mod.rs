@@ -364,7 +364,10 @@ fn write(
     let mut transaction = database.begin_write().map_err(failed(action))?;
     transaction.set_two_phase_commit(true);
     change(&transaction)?;
-    transaction.commit().map_err(failed(action))
+    crate::fail_point!("catalog.before_commit");
+    transaction.commit().map_err(failed(action))?;
+    crate::fail_point!("catalog.committed");
+    Ok(())
 }
 
 fn all<T: DeserializeOwned>(transaction: &ReadTransaction, definition: Json) -> Result<BTreeMap<String, T>> {

@@ -93,6 +93,7 @@ pub(super) fn write_within(
     let specs: Vec<&ColumnSpec> = parts.iter().map(|(spec, ..)| *spec).collect();
     arrow_file::write(&mut data, arrow_schema(input, &specs, &arrays)?, arrays.clone())?;
     data.sync()?;
+    crate::fail_point!("segment.data_synced");
     let written = disk.map(data.path()).map_err(StorageError::io("map", data.path()))?;
     let mut layouts = arrow_file::locate(data.path(), &written, &arrays)?.into_iter();
     drop(written);
