@@ -57,6 +57,11 @@ Examples:
     #[command(after_help = "Example:\n  ovate backup --data ./data --to /mnt/backups/monday")]
     Backup(Backup),
 
+    /// Lists the places at which `OVATE_FAIL_POINT` can end the process. Tests read it.
+    #[cfg(debug_assertions)]
+    #[command(hide = true)]
+    FailPoints,
+
     /// Reads a password from standard input and prints its hash, for the setting `user`.
     #[command(after_help = "Example:\n  ovate hash-password < password.txt")]
     HashPassword,

@@ -33,6 +33,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<()> {
+    #[cfg(debug_assertions)]
+    if let Ok(place) = std::env::var("OVATE_FAIL_POINT") {
+        ovate_storage::fail_point::arm(&place)?;
+    }
     match cli.command {
         Command::Serve(serve) => {
             let settings = serve.settings.with_file(serve.config.as_deref())?;
@@ -51,6 +55,11 @@ fn run(cli: Cli) -> Result<()> {
         Command::Segments(folder) => folder::list_segments(&folder.data),
         Command::Verify(folder) => folder::verify(&folder.data),
         Command::Backup(backup) => folder::backup(&backup.data, &backup.to),
+        #[cfg(debug_assertions)]
+        Command::FailPoints => {
+            ovate_storage::fail_point::NAMES.iter().for_each(|name| println!("{name}"));
+            Ok(())
+        }
         Command::HashPassword => {
             let mut password = String::new();
             std::io::stdin().read_to_string(&mut password).context("cannot read the password")?;
@@ -68,7 +77,11 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 fn start_log(settings: &Settings, default: &str) -> Result<()> {
     let filter = settings.log.as_deref().unwrap_or(default);
     let filter = tracing_subscriber::EnvFilter::try_new(filter).context("cannot read the log filter")?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that cannot be written, on a full disk above all, must not end the process: reporting that would panic.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     if settings.log_json == Some(true) {
         builder.json().init();
     } else {

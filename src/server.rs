@@ -107,6 +107,7 @@ fn ingest_options(settings: &Settings, address: SocketAddr) -> Result<IngestOpti
     let defaults = IngestOptions::default();
     Ok(IngestOptions {
         broker_map: settings.broker_pairs()?,
+        offset_policy: settings.offset_policy.map_or(defaults.offset_policy, Into::into),
         hot_bytes_max: settings.hot_memory_mib.map_or(defaults.hot_bytes_max, |mib| mib << 20),
         location: (address.ip().to_string(), address.port()),
         ..defaults

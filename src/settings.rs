@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Command};
+use clap::{Args, Command, ValueEnum};
+use ovate_ingest::OffsetPolicy;
 use serde::Deserialize;
 
 /// Where a store listens unless told otherwise: the port on which Druid's router is expected.
@@ -55,6 +56,12 @@ pub(crate) struct Settings {
     #[serde(alias = "hot-memory-mib")]
     pub hot_memory_mib: Option<usize>,
 
+    /// What to do where Kafka does not have the offset to read next [default: fail]. A specification with
+    /// `resetOffsetAutomatically` decides for itself.
+    #[arg(long, value_enum, value_name = "POLICY", env = "OVATE_OFFSET_POLICY")]
+    #[serde(alias = "offset-policy")]
+    pub offset_policy: Option<Policy>,
+
     /// What to log: a level, or `module=level` pairs [default: info].
     #[arg(long, value_name = "FILTER", env = "OVATE_LOG")]
     pub log: Option<String>,
@@ -63,6 +70,28 @@ pub(crate) struct Settings {
     #[arg(long, env = "OVATE_LOG_JSON", num_args = 0..=1, default_missing_value = "true")]
     #[serde(alias = "log-json")]
     pub log_json: Option<bool>,
+}
+
+/// The offset policies by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Policy {
+    /// Stop reading until somebody decides.
+    Fail,
+    /// Go on at the earliest message there is, and count the gap.
+    Earliest,
+    /// Go on at the end, and count the gap.
+    Latest,
+}
+
+impl From<Policy> for OffsetPolicy {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Fail => Self::Fail,
+            Policy::Earliest => Self::Earliest,
+            Policy::Latest => Self::Latest,
+        }
+    }
 }
 
 impl Settings {
@@ -109,6 +138,7 @@ impl Settings {
             query_threads: self.query_threads.or(file.query_threads),
             query_timeout_ms: self.query_timeout_ms.or(file.query_timeout_ms),
             hot_memory_mib: self.hot_memory_mib.or(file.hot_memory_mib),
+            offset_policy: self.offset_policy.or(file.offset_policy),
             log: self.log.or(file.log),
             log_json: self.log_json.or(file.log_json),
         }
@@ -158,6 +188,15 @@ mod tests {
         assert_eq!(settings.log.as_deref(), Some("debug"));
         assert_eq!(settings.query_threads, Some(3));
         assert_eq!(settings.broker_pairs().unwrap(), [("a:1".to_owned(), "b:2".to_owned())]);
+    }
+
+    #[test]
+    fn a_file_names_the_offset_policy_as_the_flag_does() {
+        assert_eq!(
+            Settings::parse("offset_policy = \"latest\"").unwrap().offset_policy,
+            Some(Policy::Latest)
+        );
+        assert!(Settings::parse("offset_policy = \"newest\"").is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Routes;
 use crate::refusal::Refusal;
@@ -50,8 +50,14 @@ fn resident_bytes() -> Option<u64> {
     pages.split_whitespace().nth(1)?.parse::<u64>().ok().map(|pages| pages * PAGE_BYTES)
 }
 
-async fn health() -> Json<bool> {
-    Json(true)
+/// `true`, as Druid says it, while every row that is read can be made durable; otherwise which datasource's cannot,
+/// and why.
+async fn health(State(state): State<AppState>) -> Response {
+    let stopped = stopped(&state);
+    if stopped.is_empty() {
+        return Json(true).into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "healthy": false, "stopped": stopped }))).into_response()
 }
 
 async fn properties(State(state): State<AppState>) -> Json<Value> {
@@ -74,14 +80,22 @@ async fn self_discovered_status() -> Json<Value> {
 
 /// Ready while every datasource can take rows; the body names those that cannot.
 async fn readiness(State(state): State<AppState>) -> Response {
-    let names = state.store.datasources();
-    let stopped = names.into_iter().filter_map(|name| {
-        let reason = state.store.datasource(&name)?.poisoned()?;
-        Some((name, json!(reason)))
-    });
-    let stopped: serde_json::Map<String, Value> = stopped.collect();
+    let stopped = stopped(&state);
     let code = if stopped.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(json!({ "ready": stopped.is_empty(), "stopped": stopped }))).into_response()
+}
+
+/// Datasources that cannot publish, for now or until the process starts anew, and why.
+fn stopped(state: &AppState) -> Map<String, Value> {
+    let reason = |(name, reason)| (name, Value::String(reason));
+    let mut stopped: Map<String, Value> =
+        state.supervisors.publish_failures().into_iter().map(reason).collect();
+    let names = state.store.datasources();
+    stopped.extend(names.into_iter().filter_map(|name| {
+        let reason = state.store.datasource(&name)?.poisoned()?;
+        Some((name, Value::String(reason)))
+    }));
+    stopped
 }
 
 async fn metrics(State(state): State<AppState>) -> Result<Response, Refusal> {

@@ -32,6 +32,12 @@ impl fmt::Display for Mismatch {
     }
 }
 
+/// Whether the brokers do not tell what they once told: then it cannot be said which stream this is.
+pub(crate) fn tells_less(stored: &StreamIdentity, found: &StreamIdentity, topic: &str) -> bool {
+    (stored.cluster_id.is_some() && found.cluster_id.is_none())
+        || (stored.topic_ids.contains_key(topic) && !found.topic_ids.contains_key(topic))
+}
+
 /// Compares what is known on both sides; what one side does not know is no difference.
 pub(crate) fn compare(stored: &StreamIdentity, found: &StreamIdentity, topic: &str) -> Result<(), Mismatch> {
     if let (Some(stored), Some(found)) = (&stored.cluster_id, &found.cluster_id)
@@ -70,6 +76,14 @@ mod tests {
     fn another_cluster_is_another_stream() {
         let mismatch = compare(&identity(Some("c"), None), &identity(Some("d"), None), "T").unwrap_err();
         assert!(mismatch.to_string().contains("cluster d"), "{mismatch}");
+    }
+
+    #[test]
+    fn brokers_that_once_told_an_id_and_do_not_now_are_noticed() {
+        let both = identity(Some("c"), Some("1"));
+        assert!(tells_less(&both, &identity(None, Some("1")), "T"));
+        assert!(tells_less(&both, &identity(Some("c"), None), "T"));
+        assert!(!tells_less(&both, &both, "T") && !tells_less(&identity(None, None), &both, "T"));
     }
 
     #[test]

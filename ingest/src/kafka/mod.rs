@@ -15,6 +15,6 @@ mod settings;
 mod stream;
 mod topic_id;
 
-pub(crate) use identity::compare;
+pub(crate) use identity::{Mismatch, compare, tells_less};
 pub(crate) use settings::consumer_settings;
-pub(crate) use stream::{BatchLimits, Stream, StreamError, Watermarks};
+pub(crate) use stream::{BatchLimits, Explained, Stream, StreamError, Watermarks};

@@ -16,7 +16,7 @@ use rdkafka::metadata::{MetadataBroker, MetadataPartition};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::contact::{Contact, Sighting};
-use super::topic_id::topic_id;
+use super::topic_id::{Answer, topic_id};
 
 /// Where a partition begins and ends: the first offset that is kept, and the one after the last message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,13 @@ pub(crate) struct BatchLimits {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
     pub(crate) linger: Duration,
+}
+
+/// Whether an error came with a reason of its own: without one, the brokers may just be slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Explained {
+    Yes,
+    No,
 }
 
 /// Events looked at for the reason of an error.
@@ -94,29 +101,35 @@ impl Stream {
         if partitions.is_empty() { Err(missing()) } else { Ok(partitions) }
     }
 
-    /// The same error with the reason that waits among the events, which says more than a timeout does. Only before
-    /// partitions are assigned: messages among the events would be lost.
-    pub(crate) fn explain(&self, error: StreamError) -> StreamError {
+    /// The same error with the reason that waits among the events, if one does, which says more than a timeout does.
+    /// Only before partitions are assigned: messages among the events would be lost.
+    pub(crate) fn explain(&self, error: StreamError) -> (StreamError, Explained) {
         for _ in 0..EVENTS_MAX {
             let _ = self.consumer.poll(Duration::ZERO);
         }
         match (error, self.consumer.context().take_reason()) {
             (StreamError::Kafka { action, fatal, .. }, Some(reason)) => {
-                StreamError::Kafka { action, reason, fatal }
+                (StreamError::Kafka { action, reason, fatal }, Explained::Yes)
             }
-            (error, _) => error,
+            (error, _) => (error, Explained::No),
         }
     }
 
-    /// Which stream this is, as far as the brokers tell in time.
-    pub(crate) fn identity(&self, timeout: Duration) -> StreamIdentity {
+    /// Which stream this is, as far as the brokers have ids; an error if they do not answer in time.
+    pub(crate) fn identity(&self, timeout: Duration) -> Result<StreamIdentity, StreamError> {
         let client = self.consumer.client();
-        let topic_id = self.broker.get().and_then(|broker| topic_id(client, broker, &self.topic, timeout));
-        let topic_id = topic_id.map(|id| (self.topic.clone(), id));
-        StreamIdentity {
+        let answer = self.broker.get().map(|broker| topic_id(client, broker, &self.topic, timeout));
+        let Some(Answer::Told(topic_id)) = answer else {
+            return Err(StreamError::Kafka {
+                action: "cannot ask for the topic's id",
+                reason: "no answer in time".into(),
+                fatal: false,
+            });
+        };
+        Ok(StreamIdentity {
             cluster_id: client.fetch_cluster_id(timeout),
-            topic_ids: topic_id.into_iter().collect(),
-        }
+            topic_ids: topic_id.map(|id| (self.topic.clone(), id)).into_iter().collect(),
+        })
     }
 
     /// Where a partition begins and ends.

@@ -10,6 +10,13 @@ use rdkafka::bindings as c;
 use rdkafka::client::Client;
 use rdkafka::consumer::ConsumerContext;
 
+/// What the brokers say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    Told(Option<String>),
+    Silent,
+}
+
 /// A C object and the function that destroys it.
 struct Owned<T> {
     pointer: *mut T,
@@ -29,8 +36,8 @@ impl<T> Drop for Owned<T> {
     }
 }
 
-/// The id of a topic in hexadecimal digits; `None` where the brokers do not tell it in time, or are too old to have
-/// topic ids (before Kafka 2.8).
+/// The id of a topic in hexadecimal digits; `Told(None)` where the brokers are too old to have topic ids (before Kafka
+/// 2.8), `Silent` where they do not tell it in time.
 ///
 /// The question goes to `broker`, one that is known to be there: by default it would wait for the controller.
 pub(super) fn topic_id<C: ConsumerContext>(
@@ -38,7 +45,16 @@ pub(super) fn topic_id<C: ConsumerContext>(
     broker: i32,
     topic: &str,
     timeout: Duration,
-) -> Option<String> {
+) -> Answer {
+    ask(client, broker, topic, timeout).unwrap_or(Answer::Silent)
+}
+
+fn ask<C: ConsumerContext>(
+    client: &Client<C>,
+    broker: i32,
+    topic: &str,
+    timeout: Duration,
+) -> Option<Answer> {
     let name = CString::new(topic).ok()?;
     let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     let handle = client.native_ptr();
@@ -61,6 +77,11 @@ pub(super) fn topic_id<C: ConsumerContext>(
         let queue = Owned::new(c::rd_kafka_queue_new(handle), c::rd_kafka_queue_destroy)?;
         c::rd_kafka_DescribeTopics(handle, topics.pointer, options.pointer, queue.pointer);
         let event = Owned::new(c::rd_kafka_queue_poll(queue.pointer, timeout_ms), c::rd_kafka_event_destroy)?;
+        if c::rd_kafka_event_error(event.pointer)
+            == c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE
+        {
+            return Some(Answer::Told(None));
+        }
         let result = c::rd_kafka_event_DescribeTopics_result(event.pointer);
         if result.is_null() {
             return None;
@@ -83,6 +104,7 @@ pub(super) fn topic_id<C: ConsumerContext>(
         }
         let (high, low) =
             (c::rd_kafka_Uuid_most_significant_bits(id), c::rd_kafka_Uuid_least_significant_bits(id));
-        (high != 0 || low != 0).then(|| format!("{high:016x}{low:016x}"))
+        let id = (high != 0 || low != 0).then(|| format!("{high:016x}{low:016x}"));
+        Some(Answer::Told(id))
     }
 }

@@ -98,6 +98,13 @@ impl SupervisorSpec {
         &self.ingestion.datasource
     }
 
+    /// The datasource that a specification names, whether or not it is one that can be taken.
+    pub fn datasource_of(posted: &Value) -> Option<&str> {
+        ["/spec/dataSchema/dataSource", "/dataSchema/dataSource"]
+            .iter()
+            .find_map(|place| posted.pointer(place)?.as_str())
+    }
+
     /// The specification as Druid gives it back: every default filled in, passwords masked.
     pub fn to_json(&self) -> &Value {
         &self.json

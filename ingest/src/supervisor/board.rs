@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::gap::OffsetGap;
 use super::parse_errors::ParseErrors;
-use super::start::OffsetGap;
 use super::state::{DetailedState, RecentError, RecentErrors};
 use super::stats::Meter;
 use super::task::Task;
@@ -48,6 +48,8 @@ pub(crate) struct View {
     pub(crate) errors: RecentErrors,
     pub(crate) gaps: Vec<OffsetGap>,
     pub(crate) parse_errors: ParseErrors,
+    /// Why rows could not be published, until they are.
+    pub(crate) publish_failure: Option<String>,
     pub(crate) hot_rows: usize,
     pub(crate) hot_bytes: usize,
 }

@@ -1,43 +1,64 @@
 //! From brokers to offsets: is the topic there, is it the same stream as before, where does reading start.
+//!
+//! Brokers that do not answer are asked again and again, and ever more patiently. What they answer about offsets is
+//! followed by policy; see [`super::gap`]. An answer that brokers may give for a moment while they change, such as an
+//! end below what was read, has to stand for a while first.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::{Float32Array, Float64Array, Int64Array};
-use ovate_storage::{BatchColumn, ColumnType, Progress, RowBatch, StreamIdentity, TableSchema};
+use ovate_storage::{BatchColumn, ColumnType, Progress, RowBatch, StreamIdentity, TableSchema, fail_point};
 
 use super::clock::now_ms;
+use super::gap::{GapAction, GapCause, OffsetGap};
 use super::options::OffsetPolicy;
 use super::runner::{Leave, RETRY, Runner};
-use super::start::{OffsetGap, Plan, StartRules, plan};
+use super::start::{Plan, StartRules, plan};
 use super::state::DetailedState;
-use crate::kafka::{Stream, StreamError, Watermarks, compare};
+use crate::kafka::{Explained, Mismatch, Stream, StreamError, Watermarks, compare, tells_less};
 
-/// One question to the brokers. Commands wait as long.
+/// One question to the brokers, at first and at most. Commands wait as long.
 pub(super) const ASK: Duration = Duration::from_secs(1);
+const ASK_MAX: Duration = Duration::from_secs(5);
+/// For so long an answer has to stand that brokers may give for a moment while they change.
+const DOUBT: Duration = Duration::from_secs(3);
 
 impl Runner {
     /// Waits until the brokers answer and know the topic.
     pub(super) fn await_topic(&mut self, stream: &Stream) -> Result<Vec<i32>, Leave> {
         loop {
             self.pulse()?;
-            match stream.partitions(ASK) {
+            match stream.partitions(self.ask) {
                 Ok(partitions) => {
                     self.reached();
                     return Ok(partitions);
                 }
+                Err(error @ StreamError::TopicMissing(_)) if self.has_read() => self.trouble(&error),
                 Err(error @ StreamError::TopicMissing(_)) => {
                     self.reached();
                     self.note("TopicMissing", error.to_string(), true);
                     self.board.set_state(&self.id, DetailedState::ConnectingToStream);
                 }
                 Err(error) => {
-                    // Connection errors wait among the events, and say more than a timeout does.
-                    self.trouble(&stream.explain(error));
+                    let (error, explained) = stream.explain(error);
+                    if explained == Explained::No {
+                        self.ask_more_patiently();
+                    }
+                    self.trouble(&error);
                 }
             }
             self.rest(RETRY)?;
         }
+    }
+
+    /// Whether offsets of the topic are stored: then it has been there.
+    fn has_read(&self) -> bool {
+        !offsets_of(self.datasource.writer().progress(), &self.spec.io.topic).is_empty()
+    }
+
+    fn ask_more_patiently(&mut self) {
+        self.ask = (self.ask * 2).min(ASK_MAX);
     }
 
     /// The offsets to start at, committed before the first message is read: a crash before the first publish then
@@ -50,25 +71,47 @@ impl Runner {
         let topic = self.spec.io.topic.clone();
         let stored = self.datasource.writer().progress().clone();
         let known = offsets_of(&stored, &topic);
-        let found = stream.identity(ASK);
+        let found = self.identify(stream, &stored.identity)?;
         self.identity = merge(&stored.identity, &found, &topic);
         if !known.is_empty()
             && let Err(mismatch) = compare(&stored.identity, &found, &topic)
         {
-            self.note("StreamIdentityChanged", mismatch.to_string(), true);
-            return self.start_anew(stream, partitions, &stored, &mismatch.to_string());
+            return self.start_anew(stream, partitions, &stored, &mismatch);
         }
         let watermarks = self.watermarks(stream, partitions)?;
-        let plan = plan(&known, &watermarks, self.rules(), now_ms()).map_err(|refused| {
-            self.note("OffsetOutOfRange", refused.to_string(), true);
-            Leave::Halt(DetailedState::OffsetsOutOfRange)
-        })?;
-        self.note_gaps(&plan.gaps);
+        let plan = plan(&known, &watermarks, self.rules(), now_ms());
+        self.stand_by_doubtful(&plan.gaps)?;
+        self.stop_if_told(&plan.gaps, DetailedState::OffsetsOutOfRange)?;
         self.positions.clone_from(&plan.offsets);
-        if plan.offsets.iter().any(|(partition, offset)| known.get(partition) != Some(offset)) {
+        if known.keys().any(|partition| !plan.offsets.contains_key(partition)) {
+            self.replace_progress(&stored)?;
+        } else if plan.offsets.iter().any(|(partition, offset)| known.get(partition) != Some(offset)) {
+            fail_point!("start.before_offsets");
             self.commit_positions()?;
+            fail_point!("start.offsets_stored");
         }
+        self.note_gaps(&plan.gaps);
         Ok(plan.offsets)
+    }
+
+    /// Which stream this is. Brokers that once told ids have to tell them: without, another stream of the same name
+    /// could not be told from the one whose offsets are stored.
+    fn identify(&mut self, stream: &Stream, stored: &StreamIdentity) -> Result<StreamIdentity, Leave> {
+        let found = stream.identity(self.ask).and_then(|found| {
+            if tells_less(stored, &found, &self.spec.io.topic) {
+                return Err(StreamError::Kafka {
+                    action: "cannot tell whether this is the stream of the stored offsets",
+                    reason: "the brokers do not tell cluster id and topic id as they did".into(),
+                    fatal: false,
+                });
+            }
+            Ok(found)
+        });
+        found.map_err(|error| {
+            self.ask_more_patiently();
+            self.trouble(&error);
+            Leave::Again
+        })
     }
 
     /// Another stream stands where the stored offsets point: under the policy to stop, stops; else publishes what
@@ -78,41 +121,75 @@ impl Runner {
         stream: &Stream,
         partitions: &[i32],
         stored: &Progress,
-        reason: &str,
+        mismatch: &Mismatch,
     ) -> Result<BTreeMap<i32, i64>, Leave> {
         let rules = self.rules();
-        if rules.policy == OffsetPolicy::Fail {
-            return Err(Leave::Halt(DetailedState::StreamIdentityChanged));
-        }
-        let topic = self.spec.io.topic.clone();
         let watermarks = self.watermarks(stream, partitions)?;
         let rules = StartRules { earliest: rules.policy == OffsetPolicy::Earliest, ..rules };
-        let Ok(Plan { offsets, .. }) = plan(&BTreeMap::new(), &watermarks, rules, now_ms()) else {
-            return Err(Leave::Again);
+        let Plan { offsets, .. } = plan(&BTreeMap::new(), &watermarks, rules, now_ms());
+        let goes_on = rules.policy != OffsetPolicy::Fail;
+        let cause = match mismatch {
+            Mismatch::Cluster { .. } => GapCause::ClusterChanged,
+            Mismatch::Topic { .. } => GapCause::TopicRecreated,
         };
-        let gaps: Vec<OffsetGap> = offsets_of(stored, &topic)
-            .into_iter()
-            .map(|(partition, expected)| OffsetGap {
-                partition,
-                expected,
-                resumed: offsets.get(&partition).copied().unwrap_or(0),
-                timestamp: now_ms(),
-                reason: reason.to_owned(),
-            })
-            .collect();
-        let mut fresh = stored.clone();
-        fresh.partitions.retain(|key, _| key.topic != topic);
-        fresh.identity = self.identity.clone();
-        for (partition, offset) in &offsets {
-            fresh.set(&topic, *partition, *offset);
-        }
-        self.published_or_leave()?;
-        if let Err(error) = self.datasource.reset(Some(&fresh)) {
-            self.note("StorageError", error.to_string(), false);
-            return Err(Leave::Again);
-        }
+        let gap = |(partition, from)| OffsetGap {
+            partition,
+            from,
+            to: offsets.get(&partition).copied().filter(|_| goes_on),
+            timestamp: now_ms(),
+            cause,
+            action: GapAction::of(rules.policy),
+            reason: mismatch.to_string(),
+        };
+        let gaps: Vec<OffsetGap> = offsets_of(stored, &self.spec.io.topic).into_iter().map(gap).collect();
+        self.stop_if_told(&gaps, DetailedState::StreamIdentityChanged)?;
+        self.positions.clone_from(&offsets);
+        self.replace_progress(stored)?;
         self.note_gaps(&gaps);
         Ok(offsets)
+    }
+
+    /// Waits a while before it believes gaps that brokers may show for a moment.
+    fn stand_by_doubtful(&mut self, gaps: &[OffsetGap]) -> Result<(), Leave> {
+        let is_doubtful =
+            |gap: &&OffsetGap| matches!(gap.cause, GapCause::BeyondEnd | GapCause::PartitionRemoved);
+        let Some(gap) = gaps.iter().find(is_doubtful) else {
+            self.in_doubt_since = None;
+            return Ok(());
+        };
+        if self.in_doubt_since.get_or_insert_with(Instant::now).elapsed() >= DOUBT {
+            return Ok(());
+        }
+        self.note("OffsetOutOfRange", gap.reason.clone(), true);
+        Err(Leave::Again)
+    }
+
+    /// Under the policy to stop, offsets that do not meet end reading until somebody decides.
+    fn stop_if_told(&self, gaps: &[OffsetGap], state: DetailedState) -> Result<(), Leave> {
+        if gaps.is_empty() || self.rules().policy != OffsetPolicy::Fail {
+            return Ok(());
+        }
+        let class = match state {
+            DetailedState::StreamIdentityChanged => "StreamIdentityChanged",
+            _ => "OffsetOutOfRange",
+        };
+        for gap in gaps {
+            self.note(class, format!("{}; reset the supervisor or set its offsets", gap.reason), true);
+        }
+        self.note_gaps(gaps);
+        Err(Leave::Halt(state))
+    }
+
+    /// Publishes what is hot, then makes the positions all that is stored for the topic.
+    fn replace_progress(&mut self, stored: &Progress) -> Result<(), Leave> {
+        let mut fresh = stored.clone();
+        fresh.partitions.retain(|key, _| key.topic != self.spec.io.topic);
+        fresh.advance(&self.progress());
+        self.published_or_leave()?;
+        self.datasource.reset(Some(&fresh)).map_err(|error| {
+            self.note("StorageError", error.to_string(), false);
+            Leave::Again
+        })
     }
 
     /// Commits the positions, and with them whatever is hot.
@@ -133,13 +210,8 @@ impl Runner {
     fn published_or_leave(&mut self) -> Result<(), Leave> {
         match self.publish_now() {
             Ok(_) => Ok(()),
-            Err(error) => {
-                self.note("PublishFailed", error.to_string(), false);
-                Err(match self.datasource.poisoned() {
-                    Some(_) => Leave::Halt(DetailedState::PublishFailed),
-                    None => Leave::Again,
-                })
-            }
+            Err(_) if self.datasource.poisoned().is_some() => Err(Leave::Halt(DetailedState::PublishFailed)),
+            Err(_) => Err(Leave::Again),
         }
     }
 
@@ -152,11 +224,12 @@ impl Runner {
         let mut found = BTreeMap::new();
         for &partition in partitions {
             self.pulse()?;
-            match stream.watermarks(partition, ASK) {
+            match stream.watermarks(partition, self.ask) {
                 Ok(watermarks) => {
                     found.insert(partition, watermarks);
                 }
                 Err(error) => {
+                    self.ask_more_patiently();
                     self.trouble(&error);
                     return Err(Leave::Again);
                 }
@@ -183,12 +256,14 @@ impl Runner {
             tracing::warn!(
                 supervisor = &*self.id,
                 partition = gap.partition,
-                expected = gap.expected,
-                resumed = gap.resumed,
+                from = gap.from,
+                to = gap.to,
+                cause = gap.cause.label(),
+                action = gap.action.label(),
                 reason = gap.reason,
-                "messages were never read"
+                "offsets do not meet"
             );
-            self.metrics.gap();
+            self.metrics.gap(gap);
             self.board.view().note_gap(gap.clone());
         }
     }

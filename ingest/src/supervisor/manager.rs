@@ -67,6 +67,12 @@ impl SupervisorManager {
         self.state(id).map(DetailedState::is_healthy)
     }
 
+    /// Datasources whose rows could not be published, and why: there is no room, or it is not known what is on disk.
+    pub fn publish_failures(&self) -> std::collections::BTreeMap<String, String> {
+        let failure = |s: &Arc<Supervisor>| Some((s.id.clone(), s.board.view().publish_failure.clone()?));
+        self.registry.all().iter().filter_map(failure).collect()
+    }
+
     /// Row counts and their moving averages.
     pub fn stats(&self, id: &str) -> Option<Value> {
         self.registry.find(id).map(|supervisor| status::stats(&mut supervisor.board.view(), now_ms()))

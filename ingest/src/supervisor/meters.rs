@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use ovate_storage::Published;
 
+use super::gap::OffsetGap;
 use super::publishing::Hot;
 use crate::pipeline::{Counts, RejectReason};
 
@@ -22,7 +23,6 @@ pub(crate) struct RunnerMetrics {
     published_rows: Counter,
     published_segments: Counter,
     publish_failures: Counter,
-    gaps: Counter,
     pauses: Counter,
 }
 
@@ -40,7 +40,6 @@ impl RunnerMetrics {
             published_rows: counter!("ovate_published_rows_total", "datasource" => name()),
             published_segments: counter!("ovate_published_segments_total", "datasource" => name()),
             publish_failures: counter!("ovate_publish_failures_total", "datasource" => name()),
-            gaps: counter!("ovate_ingest_offset_gaps_total", "datasource" => name()),
             pauses: counter!("ovate_ingest_pauses_total", "datasource" => name()),
             datasource: name(),
         }
@@ -82,8 +81,14 @@ impl RunnerMetrics {
         self.publish_failures.increment(1);
     }
 
-    pub(crate) fn gap(&self) {
-        self.gaps.increment(1);
+    /// Gaps are rare: their counters are looked up when they are needed.
+    pub(crate) fn gap(&self, gap: &OffsetGap) {
+        let labels = [
+            ("datasource", self.datasource.clone()),
+            ("cause", gap.cause.label().to_owned()),
+            ("action", gap.action.label().to_owned()),
+        ];
+        counter!("ovate_ingest_offset_gaps_total", &labels).increment(1);
     }
 
     pub(crate) fn paused(&self) {

@@ -16,6 +16,7 @@
 mod board;
 mod clock;
 mod connecting;
+mod gap;
 mod handle;
 mod manager;
 mod meters;
@@ -32,10 +33,10 @@ mod stats;
 mod status;
 mod task;
 
+pub use gap::{GapAction, GapCause, OffsetGap};
 pub use manager::SupervisorManager;
 pub use options::{IngestOptions, OffsetPolicy};
 pub use parse_errors::ParseError;
-pub use start::OffsetGap;
 pub use state::{DetailedState, RecentError};
 pub use stats::{MovingAverages, RowRates, RowTotals};
 pub use status::{ActiveTask, HistoryEntry, Offsets, StatusPayload, SupervisorStatus, SupervisorSummary};

@@ -3,17 +3,17 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
+use ovate_storage::fail_point;
 use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
 
 use super::clock::now_ms;
-use super::connecting::ASK;
 use super::parse_errors::ParseError;
 use super::publishing::Hot;
 use super::runner::{Leave, OBSERVE, Runner};
 use super::state::DetailedState;
 use super::stats::RowTotals;
-use crate::kafka::{BatchLimits, Stream, StreamError, Watermarks, compare};
+use crate::kafka::{BatchLimits, Stream, StreamError, compare};
 use crate::pipeline::{Decoded, Message, Outcome};
 
 /// One batch: enough to make each cheap, not so much that a row waits.
@@ -80,7 +80,9 @@ impl Runner {
             });
             let decoded = self.pipeline.decode(&mut writer, inputs, now_ms).and_then(|mut decoded| {
                 let batch = std::mem::take(&mut decoded.batch);
+                fail_point!("append.before");
                 writer.append(batch, &progress, now_ms)?;
+                fail_point!("append.done");
                 Ok(decoded)
             });
             self.hot = Hot::of(&writer);
@@ -197,6 +199,8 @@ impl Runner {
         let state = if lost {
             self.note("StreamUnavailable", "lost contact with the brokers".into(), true);
             DetailedState::LostContactWithStream
+        } else if self.board.view().publish_failure.is_some() {
+            DetailedState::PublishDelayed
         } else if self.refusals > 1 {
             DetailedState::InternalError
         } else if self.is_idle(last_message) {
@@ -223,34 +227,26 @@ impl Runner {
         last_message.elapsed() >= Duration::from_millis(after_ms as u64)
     }
 
-    /// Partitions that were added are read from their beginning; a topic that has gone needs a new start, and so
-    /// does one that was made again.
+    /// Partitions that were added or have gone need a new start, and so does a topic that was made again: where
+    /// reading goes on is decided there.
     fn look_for_partitions(&mut self, stream: &Stream) -> Result<(), Leave> {
-        let partitions = match stream.partitions(ASK) {
+        let partitions = match stream.partitions(self.ask) {
             Ok(partitions) => partitions,
             Err(StreamError::TopicMissing(_)) => return Err(Leave::Again),
             // Whether brokers answer is told by the statistics.
             Err(_) => return Ok(()),
         };
-        // Where topic ids are not told, asking again would only take time.
-        let is_told = self.identity.topic_ids.contains_key(&self.spec.io.topic);
-        let is_other =
-            is_told && compare(&self.identity, &stream.identity(ASK), &self.spec.io.topic).is_err();
-        if is_other || self.positions.keys().any(|partition| !partitions.contains(partition)) {
+        if !self.positions.keys().eq(partitions.iter()) {
+            tracing::info!(supervisor = &*self.id, ?partitions, "other partitions than before");
             return Err(Leave::Again);
         }
-        let added: Vec<i32> = partitions.into_iter().filter(|p| !self.positions.contains_key(p)).collect();
-        if added.is_empty() {
+        // Where topic ids are not told, asking again would only take time.
+        if !self.identity.topic_ids.contains_key(&self.spec.io.topic) {
             return Ok(());
         }
-        let found = self.watermarks(stream, &added)?;
-        tracing::info!(supervisor = &*self.id, partitions = ?added, "partitions were added");
-        self.positions.extend(found.iter().map(|(partition, Watermarks { low, .. })| (*partition, *low)));
-        if let Err(error) = stream.assign(&self.positions) {
-            self.trouble(&error);
-            return Err(Leave::Again);
+        match stream.identity(self.ask) {
+            Ok(found) if compare(&self.identity, &found, &self.spec.io.topic).is_err() => Err(Leave::Again),
+            _ => Ok(()),
         }
-        self.show_positions();
-        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use ovate_storage::{Datasource, Store};
+use ovate_storage::{Datasource, Store, fail_point};
 use serde_json::Value;
 
 use super::board::{Board, Run};
@@ -128,11 +128,12 @@ impl Registry {
     /// Takes a specification: a new supervisor, or another specification for one that is there.
     pub(crate) fn post(&self, mut posted: Value) -> Result<String> {
         self.refuse_if_shut_down()?;
-        let id = SupervisorSpec::parse(&posted)?.id().to_owned();
-        if let Some(known) = self.find(&id) {
+        // First: a masked password, as GET gives it, is no specification yet.
+        if let Some(known) = SupervisorSpec::datasource_of(&posted).and_then(|id| self.find(id)) {
             SupervisorSpec::restore_secrets(&mut posted, &known.current().posted);
         }
         let spec = Arc::new(SupervisorSpec::parse(&posted)?);
+        let id = spec.id().to_owned();
         self.check(&spec)?;
         let next = Current { posted, suspended: spec.suspended, spec: Some(spec), removed: false };
         loop {
@@ -190,14 +191,19 @@ impl Registry {
         next: &Current,
     ) -> Result<()> {
         self.end(runner, Stop { publish: true }, None)?;
+        fail_point!("spec.stopped");
         if let Some(spec) = &next.spec {
             self.declare(spec)?;
+            fail_point!("spec.declared");
             let kept = spec.tuning.saved_parse_exceptions_max.max(self.options.parse_errors_max);
             supervisor.board.view().parse_errors.keep_at_most(kept);
         }
         self.store.catalog().put_supervisor(&supervisor.id, &next.posted, next.suspended, now_ms())?;
+        fail_point!("spec.stored");
         supervisor.set_current(next.clone());
-        self.begin(supervisor, runner)
+        self.begin(supervisor, runner)?;
+        fail_point!("spec.begun");
+        Ok(())
     }
 
     pub(crate) fn suspend(&self, id: &str) -> Result<()> {
@@ -208,8 +214,10 @@ impl Registry {
             return Err(IngestError::AlreadySuspended(id.to_owned()));
         }
         self.store_suspended(&supervisor, &before, true)?;
+        fail_point!("suspend.stored");
         supervisor.board.set_state(id, DetailedState::Stopping);
         let ended = self.end(&mut runner, Stop { publish: true }, None);
+        fail_point!("suspend.published");
         supervisor.board.set_state(id, DetailedState::Suspended);
         ended
     }
@@ -223,6 +231,7 @@ impl Registry {
             return Err(IngestError::AlreadyRunning(id.to_owned()));
         }
         self.store_suspended(&supervisor, &before, false)?;
+        fail_point!("resume.stored");
         self.begin(&supervisor, &mut runner)
     }
 
@@ -232,6 +241,7 @@ impl Registry {
         let mut runner = supervisor.change();
         still_there(&supervisor)?;
         self.end(&mut runner, Stop { publish: false }, Some("the supervisor was reset"))?;
+        fail_point!("reset.stopped");
         let reset = match self.datasource(&supervisor) {
             Some(datasource) => datasource.reset(None),
             None => self.store.catalog().set_progress(id, None),
@@ -251,6 +261,7 @@ impl Registry {
         };
         let offsets = apply_offsets(&spec.io.topic, request)?;
         self.end(&mut runner, Stop { publish: true }, Some("offsets were set"))?;
+        fail_point!("offsets.published");
         let result = match self.datasource(&supervisor) {
             Some(datasource) => {
                 let mut progress = datasource.writer().progress().clone();
@@ -261,6 +272,7 @@ impl Registry {
             }
             None => Ok(()),
         };
+        fail_point!("offsets.stored");
         self.begin(&supervisor, &mut runner)?;
         Ok(result?)
     }
@@ -278,8 +290,11 @@ impl Registry {
             }
             tracing::warn!(supervisor = id, %error, "terminated with rows that could not be published");
         }
+        fail_point!("terminate.published");
         self.store.catalog().remove_supervisor(id, now_ms())?;
+        fail_point!("terminate.removed");
         self.store.forget_datasource(id)?;
+        fail_point!("terminate.forgotten");
         self.remove(&supervisor);
         Ok(())
     }
@@ -296,6 +311,7 @@ impl Registry {
             return Err(IngestError::UnknownTask(task_id.to_owned()));
         }
         let ended = self.end(&mut runner, Stop { publish: true }, Some("Shutdown request from user"));
+        fail_point!("task.stopped");
         self.begin_again(&supervisor, &mut runner);
         ended
     }
@@ -311,6 +327,7 @@ impl Registry {
         let mut result = Ok(());
         for runner in &mut runners {
             result = result.and(self.end(runner, Stop { publish: true }, None));
+            fail_point!("shutdown.stopped");
         }
         result
     }

@@ -16,11 +16,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use ovate_storage::{Datasource, Progress, Published, StorageError, StreamIdentity};
+use ovate_storage::{Datasource, Progress, Published, StorageError, StreamIdentity, fail_point};
 use rdkafka::config::ClientConfig;
 
 use super::board::Board;
 use super::clock::now_ms;
+use super::connecting::ASK;
 use super::meters::RunnerMetrics;
 use super::options::IngestOptions;
 use super::publishing::{Hot, PublishLimits, Publisher, reason_to_publish};
@@ -73,6 +74,10 @@ pub(crate) struct Runner {
     pub(super) was_connected: bool,
     /// Batches in a row that the store did not take.
     pub(super) refusals: u32,
+    /// How long one question to the brokers may take.
+    pub(super) ask: Duration,
+    /// Since when the brokers give an answer that they may give for a moment only.
+    pub(super) in_doubt_since: Option<Instant>,
     config: ClientConfig,
     commands: Receiver<Stop>,
     publisher: Publisher,
@@ -112,6 +117,8 @@ impl Runner {
             unreachable_since: None,
             was_connected: false,
             refusals: 0,
+            ask: ASK,
+            in_doubt_since: None,
             config,
             commands,
             checked_at: None,
@@ -238,6 +245,7 @@ impl Runner {
                 reason,
                 "publishing"
             );
+            fail_point!("handoff.due");
             if let Err(error) = self.publisher.start(self.hot.bytes) {
                 self.note("PublishFailed", format!("cannot start a thread: {error}"), false);
             }
@@ -259,17 +267,32 @@ impl Runner {
                         "published"
                     );
                 }
+                self.publish_went_well();
                 let mut view = self.board.view();
                 if let Some(run) = &mut view.run {
                     run.starting.clone_from(&self.positions);
                     run.since_ms = now_ms();
                 }
+                fail_point!("handoff.ended");
             }
-            Err(error) => {
-                self.metrics.publish_failed();
-                tracing::error!(datasource = &*self.id, %error, "publishing failed");
-                self.note("PublishFailed", error.to_string(), false);
-            }
+            Err(error) => self.publish_went_wrong(&error),
+        }
+    }
+
+    fn publish_went_well(&self) {
+        let was_delayed = self.board.view().publish_failure.take().is_some();
+        if was_delayed && self.board.view().state == DetailedState::PublishDelayed {
+            self.board.set_state(&self.id, DetailedState::Running);
+        }
+    }
+
+    fn publish_went_wrong(&self, error: &StorageError) {
+        self.metrics.publish_failed();
+        tracing::error!(datasource = &*self.id, %error, "publishing failed");
+        self.note("PublishFailed", error.to_string(), false);
+        self.board.view().publish_failure = Some(error.to_string());
+        if self.datasource.poisoned().is_none() {
+            self.board.set_state(&self.id, DetailedState::PublishDelayed);
         }
     }
 
@@ -292,17 +315,22 @@ impl Runner {
             self.publish_ended(result, took);
         }
         let since = Instant::now();
-        let first = self.datasource.publish(now_ms())?;
-        // What an earlier publish could not finish leaves first, be it of an earlier run; the hot rows come now.
-        let second = self.datasource.publish(now_ms());
-        let result = second.map(|second| Published {
-            segments: [first.segments, second.segments].concat(),
-            rows: first.rows + second.rows,
-            size_bytes: first.size_bytes + second.size_bytes,
+        let result = self.datasource.publish(now_ms()).and_then(|first| {
+            // What an earlier publish could not finish leaves first, be it of an earlier run; the hot rows come now.
+            let second = self.datasource.publish(now_ms())?;
+            Ok(Published {
+                segments: [first.segments, second.segments].concat(),
+                rows: first.rows + second.rows,
+                size_bytes: first.size_bytes + second.size_bytes,
+            })
         });
-        if let Ok(published) = &result {
-            self.publisher.settled();
-            self.metrics.published(published, since.elapsed());
+        match &result {
+            Ok(published) => {
+                self.publisher.settled();
+                self.metrics.published(published, since.elapsed());
+                self.publish_went_well();
+            }
+            Err(error) => self.publish_went_wrong(error),
         }
         result
     }

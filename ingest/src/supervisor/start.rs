@@ -3,36 +3,18 @@
 //! | stored for the partition | stored for the topic | starts at |
 //! |---|---|---|
 //! | in range | | the stored offset |
-//! | out of range | | by policy: nowhere (fail), Kafka's first, Kafka's end; a gap is counted |
+//! | out of range | | by policy: nowhere (fail), Kafka's first, Kafka's end; it is a gap |
 //! | nothing | nothing | Kafka's first or end, as `useEarliestOffset` says |
 //! | nothing | something | Kafka's first: the partition was added later, so none of it was meant to be skipped |
+//! | something, and Kafka does not list it | | nowhere; it is a gap |
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
+use super::gap::{GapAction, GapCause, OffsetGap};
 use super::options::OffsetPolicy;
-use super::state::instant;
 use crate::kafka::Watermarks;
 
-/// Messages that were never read, because Kafka no longer had them or because another stream took their place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OffsetGap {
-    /// Kafka's partition.
-    pub partition: i32,
-    /// The offset that was to be read next.
-    pub expected: i64,
-    /// The offset that reading went on at.
-    pub resumed: i64,
-    /// When.
-    #[serde(serialize_with = "instant")]
-    pub timestamp: i64,
-    /// Why.
-    pub reason: String,
-}
-
-/// Where to start.
+/// Where to start. Under the policy to stop a plan with gaps is not to be followed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) offsets: BTreeMap<i32, i64>,
@@ -46,38 +28,21 @@ pub(crate) struct StartRules {
     pub(crate) policy: OffsetPolicy,
 }
 
-/// An offset that is not there, under the policy to stop.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "partition {partition}: offset {stored} is to be read next, Kafka has {low} to {high}; reset the supervisor or set \
-     its offsets"
-)]
-pub(crate) struct OutOfRange {
-    pub(crate) partition: i32,
-    pub(crate) stored: i64,
-    pub(crate) low: i64,
-    pub(crate) high: i64,
-}
-
-/// Decides for every partition in `found`.
+/// Decides for every partition in `found`, and names those of `stored` that are not there.
 pub(crate) fn plan(
     stored: &BTreeMap<i32, i64>,
     found: &BTreeMap<i32, Watermarks>,
     rules: StartRules,
     now_ms: i64,
-) -> Result<Plan, OutOfRange> {
+) -> Plan {
     let mut plan = Plan::default();
-    for (&partition, &Watermarks { low, high }) in found {
+    for (&partition, &watermarks) in found {
+        let Watermarks { low, high } = watermarks;
         let offset = match stored.get(&partition) {
             Some(&offset) if (low..=high).contains(&offset) => offset,
             Some(&offset) => {
-                let resumed = match rules.policy {
-                    OffsetPolicy::Fail => return Err(OutOfRange { partition, stored: offset, low, high }),
-                    OffsetPolicy::Earliest => low,
-                    OffsetPolicy::Latest => high,
-                };
-                let reason = format!("Kafka has offsets {low} to {high}");
-                plan.gaps.push(OffsetGap { partition, expected: offset, resumed, timestamp: now_ms, reason });
+                let (gap, resumed) = out_of_range(partition, offset, watermarks, rules.policy, now_ms);
+                plan.gaps.push(gap);
                 resumed
             }
             None if !stored.is_empty() || rules.earliest => low,
@@ -85,47 +50,109 @@ pub(crate) fn plan(
         };
         plan.offsets.insert(partition, offset);
     }
-    Ok(plan)
+    for (&partition, &from) in stored.iter().filter(|(partition, _)| !found.contains_key(partition)) {
+        plan.gaps.push(removed(partition, from, rules.policy, now_ms));
+    }
+    plan
+}
+
+/// A partition whose stored offset Kafka does not have, and where reading goes on if it does.
+fn out_of_range(
+    partition: i32,
+    from: i64,
+    Watermarks { low, high }: Watermarks,
+    policy: OffsetPolicy,
+    now_ms: i64,
+) -> (OffsetGap, i64) {
+    let (cause, nearest) =
+        if from < low { (GapCause::RetentionPassed, low) } else { (GapCause::BeyondEnd, high) };
+    let to = match policy {
+        OffsetPolicy::Fail => nearest,
+        OffsetPolicy::Earliest => low,
+        OffsetPolicy::Latest => high,
+    };
+    let reason =
+        format!("partition {partition}: offset {from} is to be read next, Kafka has {low} to {high}");
+    let action = GapAction::of(policy);
+    (OffsetGap { partition, from, to: Some(to), timestamp: now_ms, cause, action, reason }, to)
+}
+
+fn removed(partition: i32, from: i64, policy: OffsetPolicy, now_ms: i64) -> OffsetGap {
+    let action = match policy {
+        OffsetPolicy::Fail => GapAction::Stopped,
+        OffsetPolicy::Earliest | OffsetPolicy::Latest => GapAction::Forgotten,
+    };
+    let reason = format!("partition {partition} is no longer there; offset {from} was to be read next");
+    let cause = GapCause::PartitionRemoved;
+    OffsetGap { partition, from, to: None, timestamp: now_ms, cause, action, reason }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found(low: i64, high: i64) -> BTreeMap<i32, Watermarks> {
-        [(0, Watermarks { low, high })].into()
+    fn start(stored: &[(i32, i64)], earliest: bool, policy: OffsetPolicy) -> Plan {
+        let stored = stored.iter().copied().collect();
+        let found = [(0, Watermarks { low: 10, high: 20 })].into();
+        plan(&stored, &found, StartRules { earliest, policy }, 7)
     }
 
-    fn start(stored: &[(i32, i64)], earliest: bool, policy: OffsetPolicy) -> Result<Plan, OutOfRange> {
-        let stored = stored.iter().copied().collect();
-        plan(&stored, &found(10, 20), StartRules { earliest, policy }, 7)
+    /// Where it starts, and the one gap there is.
+    fn gap(stored: (i32, i64), policy: OffsetPolicy) -> (Option<i64>, GapCause, Option<i64>, GapAction) {
+        let plan = start(&[stored], false, policy);
+        assert_eq!((plan.gaps.len(), plan.gaps[0].from, plan.gaps[0].timestamp), (1, stored.1, 7));
+        let gap = &plan.gaps[0];
+        (plan.offsets.get(&stored.0).copied(), gap.cause, gap.to, gap.action)
     }
 
     #[test]
     fn a_stored_offset_is_gone_on_from() {
         for offset in [10, 15, 20] {
-            let plan = start(&[(0, offset)], true, OffsetPolicy::Fail).unwrap();
+            let plan = start(&[(0, offset)], true, OffsetPolicy::Fail);
             assert_eq!(plan, Plan { offsets: [(0, offset)].into(), gaps: vec![] });
         }
     }
 
     #[test]
     fn a_new_stream_starts_where_the_specification_says() {
-        assert_eq!(start(&[], true, OffsetPolicy::Fail).unwrap().offsets, [(0, 10)].into());
-        assert_eq!(start(&[], false, OffsetPolicy::Fail).unwrap().offsets, [(0, 20)].into());
+        assert_eq!(start(&[], true, OffsetPolicy::Fail).offsets, [(0, 10)].into());
+        assert_eq!(start(&[], false, OffsetPolicy::Fail).offsets, [(0, 20)].into());
     }
 
     #[test]
     fn a_partition_that_was_added_is_read_from_its_beginning() {
-        assert_eq!(start(&[(1, 5)], false, OffsetPolicy::Fail).unwrap().offsets, [(0, 10)].into());
+        assert_eq!(start(&[(1, 5)], false, OffsetPolicy::Fail).offsets, [(0, 10)].into());
     }
 
     #[test]
-    fn an_offset_that_is_gone_stops_reading_unless_the_policy_says_otherwise() {
-        let refused = start(&[(0, 3)], true, OffsetPolicy::Fail).unwrap_err();
-        assert_eq!(refused, OutOfRange { partition: 0, stored: 3, low: 10, high: 20 });
-        let plan = start(&[(0, 3)], false, OffsetPolicy::Earliest).unwrap();
-        assert_eq!((plan.offsets[&0], plan.gaps[0].expected, plan.gaps[0].resumed), (10, 3, 10));
-        assert_eq!(start(&[(0, 21)], true, OffsetPolicy::Latest).unwrap().offsets, [(0, 20)].into());
+    fn an_offset_below_the_first_was_overtaken_by_retention() {
+        use GapCause::RetentionPassed as Passed;
+        assert_eq!(gap((0, 3), OffsetPolicy::Fail), (Some(10), Passed, Some(10), GapAction::Stopped));
+        let earliest = (Some(10), Passed, Some(10), GapAction::ResumedAtEarliest);
+        assert_eq!(gap((0, 3), OffsetPolicy::Earliest), earliest);
+        assert_eq!(
+            gap((0, 3), OffsetPolicy::Latest),
+            (Some(20), Passed, Some(20), GapAction::ResumedAtLatest)
+        );
+    }
+
+    #[test]
+    fn an_offset_above_the_end_is_beyond_it() {
+        use GapCause::BeyondEnd as Beyond;
+        assert_eq!(gap((0, 21), OffsetPolicy::Fail), (Some(20), Beyond, Some(20), GapAction::Stopped));
+        let earliest = (Some(10), Beyond, Some(10), GapAction::ResumedAtEarliest);
+        assert_eq!(gap((0, 21), OffsetPolicy::Earliest), earliest);
+        assert_eq!(
+            gap((0, 21), OffsetPolicy::Latest),
+            (Some(20), Beyond, Some(20), GapAction::ResumedAtLatest)
+        );
+    }
+
+    #[test]
+    fn a_partition_that_is_gone_is_named() {
+        use GapCause::PartitionRemoved as Removed;
+        assert_eq!(gap((1, 5), OffsetPolicy::Fail), (None, Removed, None, GapAction::Stopped));
+        assert_eq!(gap((1, 5), OffsetPolicy::Earliest), (None, Removed, None, GapAction::Forgotten));
+        assert_eq!(gap((1, 5), OffsetPolicy::Latest), (None, Removed, None, GapAction::Forgotten));
     }
 }

@@ -31,6 +31,8 @@ pub enum DetailedState {
     OffsetsOutOfRange,
     /// The topic or the cluster is not the one whose offsets are stored, and the policy is to stop.
     StreamIdentityChanged,
+    /// It reads while memory lasts, and publishes again and again: there is no room, or files cannot be made.
+    PublishDelayed,
     /// Rows could not be published, and it is not known what is on disk.
     PublishFailed,
     /// The stored specification is not accepted by this release, or its datasource could not be declared.
@@ -65,6 +67,7 @@ impl DetailedState {
             Self::LostContactWithStream => "LOST_CONTACT_WITH_STREAM",
             Self::OffsetsOutOfRange => "OFFSETS_OUT_OF_RANGE",
             Self::StreamIdentityChanged => "STREAM_IDENTITY_CHANGED",
+            Self::PublishDelayed => "PUBLISH_DELAYED",
             Self::PublishFailed => "PUBLISH_FAILED",
             Self::InvalidSpec => "INVALID_SPEC",
             Self::InternalError => "INTERNAL_ERROR",

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::board::View;
-use super::start::OffsetGap;
+use super::gap::OffsetGap;
 use super::state::{DetailedState, RecentError};
 use crate::spec::SupervisorSpec;
 
@@ -64,7 +64,8 @@ pub struct StatusPayload {
     pub detailed_state: DetailedState,
     /// What went wrong lately.
     pub recent_errors: Vec<RecentError>,
-    /// Messages that were never read. Druid has no such list; it is there only if there are any.
+    /// Where stored offsets and Kafka's did not meet, since this process started. Druid has no such list; it is there
+    /// only if there are any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub offset_gaps: Vec<OffsetGap>,
 }

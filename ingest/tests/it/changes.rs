@@ -191,6 +191,25 @@ fn a_specification_that_is_refused_changes_nothing() {
 }
 
 #[test]
+fn what_was_given_back_can_be_posted_again_though_its_password_is_masked() {
+    run(async {
+        let (kafka, folder) = (Kafka::start(), tempfile::tempdir().unwrap());
+        let store = store(folder.path());
+        let manager = manager(&store).await;
+        let mut secret = spec("M", &kafka.servers());
+        secret["spec"]["ioConfig"]["consumerProperties"]["ssl.key.password"] = json!("hunter2");
+        manager.post(secret).await.unwrap();
+        let given = manager.get("M").unwrap();
+        assert!(!given.to_string().contains("hunter2"));
+        manager.post(given.clone()).await.unwrap();
+        assert_eq!(manager.history("M").unwrap().len(), 1, "the same specification changes nothing");
+        manager.terminate("M").await.unwrap();
+        let error = manager.post(given).await.unwrap_err().to_string();
+        assert!(error.contains("masked password"), "{error}");
+    });
+}
+
+#[test]
 fn a_task_that_is_shut_down_is_followed_by_another() {
     run(async {
         let (kafka, folder) = (Kafka::start(), tempfile::tempdir().unwrap());

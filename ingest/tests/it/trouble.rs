@@ -103,6 +103,8 @@ fn offsets_that_kafka_does_not_have_stop_reading_until_somebody_decides() {
         let status = payload(&manager, "GONE");
         assert_eq!((&status["healthy"], &status["state"]), (&json!(false), &json!("UNHEALTHY_SUPERVISOR")));
         assert!(status["recentErrors"].to_string().contains("offset 1000"), "{status}");
+        let gap = &status["offsetGaps"][0];
+        assert_eq!((&gap["from"], &gap["to"], &gap["action"]), (&json!(1000), &json!(5), &json!("STOPPED")));
         let request = json!({"partitions": {"stream": "GONE", "partitionOffsetMap": {"0": 5}}});
         manager.reset_offsets("GONE", &request).await.unwrap();
         kafka.produce_rows("GONE", 0, 5..8);
@@ -127,7 +129,8 @@ fn a_policy_goes_on_over_a_gap_and_counts_it() {
         manager.reset_offsets("GAP", &request).await.unwrap();
         until_rows(&store, "GAP", 10).await;
         let gap = &payload(&manager, "GAP")["offsetGaps"][0];
-        assert_eq!((&gap["expected"], &gap["resumed"]), (&json!(1000), &json!(0)));
+        assert_eq!((&gap["partition"], &gap["from"], &gap["to"]), (&json!(0), &json!(1000), &json!(0)));
+        assert_eq!((&gap["cause"], &gap["action"]), (&json!("BEYOND_END"), &json!("RESUMED_AT_EARLIEST")));
     });
 }
 
@@ -154,6 +157,10 @@ fn another_cluster_is_not_read_at_the_offsets_of_the_old_one() {
         let manager = manager_with(&store, options).await;
         until_rows(&store, "ID", 15).await;
         assert_eq!(numbers(&store, "ID"), (0..5).chain(100..110).collect::<Vec<_>>());
-        assert_eq!(payload(&manager, "ID")["offsetGaps"][0]["resumed"], 0);
+        let gap = &payload(&manager, "ID")["offsetGaps"][0];
+        assert_eq!(
+            (&gap["from"], &gap["to"], &gap["cause"]),
+            (&json!(5), &json!(0), &json!("CLUSTER_CHANGED"))
+        );
     });
 }
