@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # A real Apache Kafka broker (KRaft, one node, no container) on 127.0.0.1, from its Maven artefacts.
 #
-#   kafka.sh up | down | status | wipe
+#   kafka.sh up | down | kill | status | wipe
 #
-# Needs Java 17 or newer and Maven. Environment: KAFKA_DIR (where it lives), KAFKA_PORT, KAFKA_CONTROLLER_PORT.
+# Needs Java 17 or newer and Maven. Environment: KAFKA_DIR (where it lives), KAFKA_PORT, KAFKA_CONTROLLER_PORT;
+# KAFKA_PROXIED=LISTEN:ADVERTISED for a second listener that clients are told to reach at another port, where a proxy
+# is; KAFKA_SASL=PORT:USER:PASSWORD for a third one that asks for a password (SASL_PLAINTEXT, PLAIN).
 # Only the process whose pid it wrote itself is ever stopped.
 set -euo pipefail
 
@@ -35,13 +37,29 @@ POM
 }
 
 configure() {
+  local listeners="PLAINTEXT://127.0.0.1:$port" advertised="PLAINTEXT://127.0.0.1:$port"
+  local protocols="PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT" sasl=""
+  if [ -n "${KAFKA_PROXIED:-}" ]; then
+    listeners+=",PROXIED://127.0.0.1:${KAFKA_PROXIED%%:*}"
+    advertised+=",PROXIED://127.0.0.1:${KAFKA_PROXIED##*:}"
+    protocols+=",PROXIED:PLAINTEXT"
+  fi
+  if [ -n "${KAFKA_SASL:-}" ]; then
+    local sasl_port user password
+    IFS=: read -r sasl_port user password <<< "$KAFKA_SASL"
+    listeners+=",SASL://127.0.0.1:$sasl_port"
+    advertised+=",SASL://127.0.0.1:$sasl_port"
+    protocols+=",SASL:SASL_PLAINTEXT"
+    sasl="listener.name.sasl.sasl.enabled.mechanisms=PLAIN
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_$user=\"$password\";"
+  fi
   cat > "$dir/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller_port
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=$listeners,CONTROLLER://127.0.0.1:$controller_port
+advertised.listeners=$advertised
+listener.security.protocol.map=$protocols
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs=$dir/data
@@ -53,6 +71,8 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
+log.cleaner.backoff.ms=500
+$sasl
 PROPERTIES
   [ -f "$dir/data/meta.properties" ] && return
   local id
@@ -86,10 +106,18 @@ down() {
   rm -f "$dir/kafka.pid"
 }
 
+# Pulls the plug.
+kill_broker() {
+  if alive; then kill -9 "$(cat "$dir/kafka.pid")"; fi
+  for _ in $(seq 100); do alive || break; sleep 0.1; done
+  rm -f "$dir/kafka.pid"
+}
+
 case "${1:-}" in
   up) up ;;
   down) down ;;
+  kill) kill_broker ;;
   wipe) down; rm -rf "$dir/data" ;;
   status) alive && echo "kafka is up, pid $(cat "$dir/kafka.pid"), 127.0.0.1:$port" || { echo "kafka is down"; exit 1; } ;;
-  *) sed -n '2,8p' "$0"; exit 2 ;;
+  *) sed -n '2,10p' "$0"; exit 2 ;;
 esac

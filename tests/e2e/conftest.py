@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from harness import DATA, Server, binary, kafka, lines, produce  # noqa: F401 (`binary` and `kafka` are fixtures)
+from harness import FIGURES, DATA, Server, binary, kafka, lines, produce  # noqa: F401 (`binary` and `kafka` are fixtures)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for text in FIGURES:
+        terminalreporter.write_line(text)
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +22,21 @@ def server(binary: str, kafka: None, tmp_path_factory: pytest.TempPathFactory) -
     started.start()
     yield started
     assert started.stop() == 0
+
+
+@pytest.fixture
+def make_server(binary: str, kafka: None, tmp_path: Path) -> Iterator[Callable[..., Server]]:  # noqa: F811
+    """Servers of a test's own, open to anybody on this machine. They end with the test."""
+    made: list[Server] = []
+
+    def make(name: str = "data", *flags: str, **more: Any) -> Server:
+        made.append(Server(binary, tmp_path / name, *flags, open=True, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if not one.has_ended():
+            one.kill()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Starts the real things: a Kafka broker, `ovate serve`, and a producer.
 
 Environment: `OVATE_BIN` is the binary under test; `KAFKA_PORT` the port of the broker that `tests/components/kafka.sh`
-starts (it is started here if it is not up).
+starts. The four ports after it are taken as well: its controller, its other listeners, and the proxy before one.
 """
 
 from __future__ import annotations
@@ -26,6 +26,27 @@ DATA = ROOT / "tests" / "data"
 SPECS = ROOT / "src" / "demo" / "specs"
 USER, PASSWORD = "druid_system", "password2"
 KAFKA_PORT = os.environ.get("KAFKA_PORT", "19092")
+BOOTSTRAP = f"127.0.0.1:{KAFKA_PORT}"
+# What the proxy listens on, what the broker listens on behind it, and where it asks for a password.
+PROXY_PORT, PROXIED_PORT, SASL_PORT = (int(KAFKA_PORT) + n for n in (2, 3, 4))
+SASL_USER, SASL_PASSWORD = "reader", "correct-horse"
+KAFKA_ENVIRONMENT = {
+    **os.environ,
+    "KAFKA_PORT": KAFKA_PORT,
+    "KAFKA_PROXIED": f"{PROXIED_PORT}:{PROXY_PORT}",
+    "KAFKA_SASL": f"{SASL_PORT}:{SASL_USER}:{SASL_PASSWORD}",
+}
+# What tests have measured, shown at the end of the run whether or not they passed.
+FIGURES: list[str] = []
+
+
+def figure(text: str) -> None:
+    FIGURES.append(text)
+
+
+def broker(command: str) -> None:
+    script = str(ROOT / "tests" / "components" / "kafka.sh")
+    subprocess.run([script, command], check=True, env=KAFKA_ENVIRONMENT)
 
 
 def free_port() -> int:
@@ -50,25 +71,39 @@ def wait_for(what: str, check: Callable[[], Any], timeout_s: float = 60) -> Any:
 
 
 class Server:
-    """`ovate serve` on a folder and a port of its own."""
+    """`ovate serve` on a folder and a port of its own. With `open`, anybody may ask, which is quicker to answer."""
 
-    def __init__(self, binary: str, folder: Path) -> None:
+    def __init__(
+        self, binary: str, folder: Path, *flags: str, open: bool = False, broker_port: int = int(KAFKA_PORT)
+    ) -> None:
         self.binary, self.folder = binary, folder
-        hashing = subprocess.run([binary, "hash-password"], input=PASSWORD.encode(), capture_output=True, check=True)
-        self.password_hash = hashing.stdout.decode().strip()
+        self.flags = [*flags, "--broker-map", f"kafka_broker:29092=127.0.0.1:{broker_port}"]
+        if not open:
+            command = [binary, "hash-password"]
+            hashing = subprocess.run(command, input=PASSWORD.encode(), capture_output=True, check=True)
+            self.flags += ["--user", f"{USER}={hashing.stdout.decode().strip()}"]
+        self.log = folder.parent / "ovate.log"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
+    def launch(self, **environment: str) -> None:
+        """Starts the process and does not wait for it."""
+        command = [self.binary, "serve", "--data", str(self.folder), "--listen", f"127.0.0.1:{self.port}", *self.flags]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment})
+
     def start(self) -> None:
-        command = [
-            self.binary, "serve", "--data", str(self.folder), "--listen", f"127.0.0.1:{self.port}",
-            "--broker-map", f"kafka_broker:29092=127.0.0.1:{KAFKA_PORT}",
-            "--user", f"{USER}={self.password_hash}",
-        ]  # fmt: skip
-        log = (self.folder.parent / "ovate.log").open("ab")
-        self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        wait_for("the server", lambda: requests.get(f"{self.url}/status/health", timeout=2).ok, 30)
+        self.launch()
+        wait_for("the server", self.answers, 30)
+
+    def answers(self) -> bool:
+        """Whether it serves; whether it is healthy is another question, and takes no password to ask."""
+        assert not self.has_ended(), f"the server has ended, see {self.log}"
+        return requests.get(f"{self.url}/status/health", timeout=2).status_code in (200, 503)
+
+    def has_ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
 
     def kill(self) -> None:
         """Pulls the plug."""
@@ -131,11 +166,10 @@ def produce(topic: str, messages: list[str] | list[bytes], keys: list[str] | Non
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[None]:
-    script = str(ROOT / "tests" / "components" / "kafka.sh")
-    subprocess.run([script, "wipe"], check=True)
-    subprocess.run([script, "up"], check=True)
+    broker("wipe")
+    broker("up")
     yield
-    subprocess.run([script, "down"], check=True)
+    broker("down")
 
 
 @pytest.fixture(scope="session")

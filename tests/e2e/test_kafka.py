@@ -8,10 +8,8 @@ from typing import Any
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
-from harness import KAFKA_PORT, Server, produce, wait_for
+from harness import BOOTSTRAP, Server, produce, wait_for
 from test_case_study import spec
-
-BOOTSTRAP = f"127.0.0.1:{KAFKA_PORT}"
 
 
 def rows(ids: range) -> list[str]:
@@ -95,6 +93,8 @@ def test_a_topic_made_again_is_noticed_and_read_only_after_a_decision(server: Se
     assert server.post("/druid/indexer/v1/supervisor/REBORN/resume", None).ok
     wait_for("the supervisor to notice", lambda: not status(server, "REBORN")["healthy"])
     assert status(server, "REBORN")["recentErrors"], "the status says why"
+    (gap,) = status(server, "REBORN")["offsetGaps"]
+    assert (gap["from"], gap["to"], gap["cause"], gap["action"]) == (50, None, "TOPIC_RECREATED", "STOPPED")
     assert ids(server, "REBORN") == list(range(50))
     assert server.post("/druid/indexer/v1/supervisor/REBORN/reset", None).ok
     server.wait_for_rows("REBORN", 150)
