@@ -42,7 +42,7 @@ EXCLUDED_TESTS = {
 if _sqlalchemy_version.startswith("1."):
     EXCLUDED_TESTS["FetchLimitOffsetTest"] = (
         "limit_render_multiple_times",
-        "takes the first row without saying by which order, as SQLAlchemy 2 does; here the rows are parts of a UNION ALL, "
+        "takes the first row and does not say by which order, as SQLAlchemy 2 does; rows here are parts of a UNION, "
         "which come in any order",
     )
 for _name, (_part, _reason) in EXCLUDED_TESTS.items():
