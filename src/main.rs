@@ -5,6 +5,7 @@ mod ask;
 mod cli;
 mod demo;
 mod folder;
+mod limits;
 mod server;
 mod settings;
 mod system;

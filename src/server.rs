@@ -8,12 +8,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use ovate_api::{ApiOptions, AppState, AuthOptions, Parts, User};
-use ovate_ingest::{IngestOptions, SupervisorManager};
+use ovate_ingest::{IngestOptions, OffsetPolicy, SupervisorManager};
 use ovate_query::{Engine, EngineOptions, SystemTables};
 use ovate_storage::{Store, StoreOptions};
 use tokio::net::TcpListener;
@@ -35,6 +34,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts everything on the data folder `data`.
     pub(crate) async fn start(settings: &Settings, data: &Path) -> Result<Self> {
+        settings.limits.check()?;
         let listen = settings.listen.map_or_else(|| DEFAULT_LISTEN.to_owned(), |listen| listen.to_string());
         let listener =
             TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on {listen}"))?;
@@ -104,29 +104,24 @@ async fn signal() -> Result<&'static str> {
 }
 
 fn ingest_options(settings: &Settings, address: SocketAddr) -> Result<IngestOptions> {
-    let defaults = IngestOptions::default();
     Ok(IngestOptions {
         broker_map: settings.broker_pairs()?,
-        offset_policy: settings.offset_policy.map_or(defaults.offset_policy, Into::into),
-        hot_bytes_max: settings.hot_memory_mib.map_or(defaults.hot_bytes_max, |mib| mib << 20),
+        offset_policy: settings.offset_policy.map_or_else(OffsetPolicy::default, Into::into),
         location: (address.ip().to_string(), address.port()),
-        ..defaults
+        ..settings.limits.ingest(IngestOptions::default())
     })
 }
 
 fn engine_options(settings: &Settings, data: &Path) -> EngineOptions {
     let defaults = EngineOptions::default();
-    EngineOptions {
-        threads: settings.query_threads.unwrap_or(defaults.threads),
-        memory_bytes_max: settings.query_memory_mib.unwrap_or(2048) << 20,
-        spill_folder: Some(data.join("tmp")),
-        timeout_default: settings.query_timeout_ms.map_or(defaults.timeout_default, Duration::from_millis),
-        ..defaults
-    }
+    let threads = settings.query_threads.unwrap_or(defaults.threads);
+    let spill_folder = Some(data.join("spill"));
+    settings.limits.engine(EngineOptions { threads, spill_folder, ..defaults })
 }
 
 fn api_options(settings: &Settings, address: SocketAddr) -> Result<ApiOptions> {
     let users = settings.users()?;
     let users = users.into_iter().map(|(name, password_hash)| User { name, password_hash }).collect();
-    Ok(ApiOptions { auth: AuthOptions { users }, advertised: address.to_string(), ..ApiOptions::default() })
+    let options = settings.limits.api(ApiOptions::default());
+    Ok(ApiOptions { auth: AuthOptions { users }, advertised: address.to_string(), ..options })
 }

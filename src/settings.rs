@@ -1,7 +1,8 @@
 //! Settings: flags, `OVATE_…` variables and a TOML file say the same things under the same names.
 //!
 //! [`Settings`] is both the set of flags and the shape of the file, so the three cannot drift apart. A flag wins over
-//! a variable, a variable over the file. A key that does not exist is refused with the nearest one that does.
+//! a variable, a variable over the file. A key that does not exist is refused with the nearest one that does. Limits
+//! are settings too; they stand in [`crate::limits`].
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,14 +10,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Command, ValueEnum};
 use ovate_ingest::OffsetPolicy;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::Limits;
 
 /// Where a store listens unless told otherwise: the port on which Druid's router is expected.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:8888";
 
 /// Everything that can be set for `serve` and `demo`. `None` means: the default.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Settings {
     /// The data folder. It is made if it does not exist.
     #[arg(long, value_name = "DIR", env = "OVATE_DATA")]
@@ -28,38 +31,19 @@ pub(crate) struct Settings {
 
     /// Reads `B` where a specification names the Kafka bootstrap server `A`. May be repeated.
     #[arg(long, value_name = "A=B", env = "OVATE_BROKER_MAP", value_delimiter = ',')]
-    #[serde(alias = "broker-map")]
     pub broker_map: Option<Vec<String>>,
 
     /// A user and the hash of the password, as `ovate hash-password` prints it. May be repeated.
     #[arg(long, value_name = "NAME=HASH", env = "OVATE_USER", value_delimiter = ';')]
     pub user: Option<Vec<String>>,
 
-    /// Memory for the queries that run at one time, in MiB [default: 2048].
-    #[arg(long, value_name = "MIB", env = "OVATE_QUERY_MEMORY_MIB")]
-    #[serde(alias = "query-memory-mib")]
-    pub query_memory_mib: Option<usize>,
-
     /// Threads that run queries [default: one per core].
     #[arg(long, value_name = "N", env = "OVATE_QUERY_THREADS")]
-    #[serde(alias = "query-threads")]
     pub query_threads: Option<usize>,
-
-    /// A query that runs longer is stopped, unless its context says otherwise [default: 300000].
-    #[arg(long, value_name = "MS", env = "OVATE_QUERY_TIMEOUT_MS")]
-    #[serde(alias = "query-timeout-ms")]
-    pub query_timeout_ms: Option<u64>,
-
-    /// Rows that have arrived and are not published yet may take this much memory per datasource, in MiB; then
-    /// reading waits for a publish [default: 1024].
-    #[arg(long, value_name = "MIB", env = "OVATE_HOT_MEMORY_MIB")]
-    #[serde(alias = "hot-memory-mib")]
-    pub hot_memory_mib: Option<usize>,
 
     /// What to do where Kafka does not have the offset to read next [default: fail]. A specification with
     /// `resetOffsetAutomatically` decides for itself.
     #[arg(long, value_enum, value_name = "POLICY", env = "OVATE_OFFSET_POLICY")]
-    #[serde(alias = "offset-policy")]
     pub offset_policy: Option<Policy>,
 
     /// What to log: a level, or `module=level` pairs [default: info].
@@ -68,12 +52,16 @@ pub(crate) struct Settings {
 
     /// Log one JSON object a line.
     #[arg(long, env = "OVATE_LOG_JSON", num_args = 0..=1, default_missing_value = "true")]
-    #[serde(alias = "log-json")]
     pub log_json: Option<bool>,
+
+    /// How much clients, messages and queries may ask for.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub limits: Limits,
 }
 
 /// The offset policies by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Policy {
     /// Stop reading until somebody decides.
@@ -100,48 +88,39 @@ impl Settings {
         let Some(path) = file else { return Ok(self) };
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let file = Self::parse(&text).with_context(|| format!("in {}", path.display()))?;
-        Ok(self.or(file))
+        self.over(&text).with_context(|| format!("in {}", path.display()))
     }
 
-    fn parse(text: &str) -> Result<Self> {
-        let table: toml::Table = toml::from_str(text)?;
-        let known = Self::keys();
-        for key in table.keys() {
-            if known.contains(&key.replace('-', "_")) {
-                continue;
-            }
-            let nearest = known
-                .iter()
-                .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
-            match nearest {
-                Some(nearest) => bail!("unknown key {key:?}; did you mean {nearest:?}?"),
-                None => bail!("unknown key {key:?}"),
-            }
+    /// These settings, completed from a file's text.
+    fn over(self, text: &str) -> Result<Self> {
+        let mut table = toml::Table::new();
+        for (key, value) in toml::from_str::<toml::Table>(text)? {
+            let name = key.replace('-', "_");
+            Self::check_key(&key, &name)?;
+            table.insert(name, value);
         }
-        Ok(toml::from_str(text)?)
+        table.extend(toml::Table::try_from(&self)?);
+        Ok(table.try_into()?)
+    }
+
+    fn check_key(key: &str, name: &str) -> Result<()> {
+        let known = Self::keys();
+        if known.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        let nearest = known
+            .iter()
+            .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+        match nearest {
+            Some(nearest) => bail!("unknown key {key:?}; did you mean {nearest:?}?"),
+            None => bail!("unknown key {key:?}"),
+        }
     }
 
     /// The names of all settings, as clap knows them.
     fn keys() -> Vec<String> {
         let command = Self::augment_args(Command::new("keys"));
         command.get_arguments().map(|argument| argument.get_id().to_string()).collect()
-    }
-
-    fn or(self, file: Self) -> Self {
-        Self {
-            data: self.data.or(file.data),
-            listen: self.listen.or(file.listen),
-            broker_map: self.broker_map.or(file.broker_map),
-            user: self.user.or(file.user),
-            query_memory_mib: self.query_memory_mib.or(file.query_memory_mib),
-            query_threads: self.query_threads.or(file.query_threads),
-            query_timeout_ms: self.query_timeout_ms.or(file.query_timeout_ms),
-            hot_memory_mib: self.hot_memory_mib.or(file.hot_memory_mib),
-            offset_policy: self.offset_policy.or(file.offset_policy),
-            log: self.log.or(file.log),
-            log_json: self.log_json.or(file.log_json),
-        }
     }
 
     /// The broker map as pairs.
@@ -174,7 +153,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_names_the_nearest_one() {
-        let error = Settings::parse("lisen = \"127.0.0.1:1\"").unwrap_err().to_string();
+        let error = Settings::default().over("lisen = \"127.0.0.1:1\"").unwrap_err().to_string();
         assert_eq!(error, "unknown key \"lisen\"; did you mean \"listen\"?");
     }
 

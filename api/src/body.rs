@@ -1,6 +1,6 @@
 //! Request bodies: read whole, up to a limit and within a time, and parsed as JSON with Druid's words for mistakes.
 
-use std::time::Duration;
+use std::marker::PhantomData;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -11,30 +11,63 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use crate::refusal::Refusal;
+use crate::state::{ApiOptions, AppState};
 
-/// A statement, with its parameters and context.
-pub(crate) const SQL_BYTES_MAX: usize = 1 << 20;
-/// A supervisor specification.
-pub(crate) const SPEC_BYTES_MAX: usize = 4 << 20;
-/// A body has to be there this long after its headers.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a body is, and so how long it may be.
+pub(crate) trait Kind {
+    /// The setting.
+    const SETTING: &'static str;
 
-/// A request's body of at most `LIMIT` bytes.
+    /// Its value, in bytes.
+    fn bytes_max(options: &ApiOptions) -> usize;
+}
+
+/// A statement, with its parameters and context; small requests in general.
 #[derive(Debug)]
-pub(crate) struct Payload<const LIMIT: usize>(pub(crate) Bytes);
+pub(crate) struct Sql;
 
-impl<S: Sync, const LIMIT: usize> FromRequest<S> for Payload<LIMIT> {
-    type Rejection = Response;
+impl Kind for Sql {
+    const SETTING: &'static str = "request_bytes_max";
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Response> {
-        let whole = tokio::time::timeout(BODY_TIMEOUT, read(request, LIMIT)).await;
-        let late =
-            |_| refused(StatusCode::REQUEST_TIMEOUT, "the request body did not arrive in time".to_owned());
-        whole.unwrap_or_else(|e| Err(late(e))).map(Self).map_err(IntoResponse::into_response)
+    fn bytes_max(options: &ApiOptions) -> usize {
+        options.request_bytes_max
     }
 }
 
-async fn read(request: Request, limit: usize) -> Result<Bytes, Refusal> {
+/// A supervisor specification.
+#[derive(Debug)]
+pub(crate) struct Spec;
+
+impl Kind for Spec {
+    const SETTING: &'static str = "spec_bytes_max";
+
+    fn bytes_max(options: &ApiOptions) -> usize {
+        options.spec_bytes_max
+    }
+}
+
+/// A request's whole body.
+#[derive(Debug)]
+pub(crate) struct Payload<K>(pub(crate) Bytes, pub(crate) PhantomData<K>);
+
+impl<K: Kind> FromRequest<AppState> for Payload<K> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Response> {
+        let options = &state.options;
+        let limit = K::bytes_max(options);
+        let whole = tokio::time::timeout(options.body_timeout, read::<K>(request, limit)).await;
+        let late = |_| {
+            let ms = options.body_timeout.as_millis();
+            let text = format!("the request body did not arrive within body_timeout_ms ({ms})");
+            Err(refused(StatusCode::REQUEST_TIMEOUT, text))
+        };
+        let whole = whole.unwrap_or_else(late);
+        whole.map(|body| Self(body, PhantomData)).map_err(IntoResponse::into_response)
+    }
+}
+
+async fn read<K: Kind>(request: Request, limit: usize) -> Result<Bytes, Refusal> {
     let mut stream = request.into_body().into_data_stream();
     let mut whole = Vec::new();
     while let Some(chunk) = stream.next().await {
@@ -42,7 +75,7 @@ async fn read(request: Request, limit: usize) -> Result<Bytes, Refusal> {
             refused(StatusCode::BAD_REQUEST, format!("the request body could not be read: {e}"))
         })?;
         if whole.len() + chunk.len() > limit {
-            let text = format!("the request body is longer than {limit} bytes");
+            let text = format!("the request body is longer than {limit} bytes ({})", K::SETTING);
             return Err(refused(StatusCode::PAYLOAD_TOO_LARGE, text));
         }
         whole.extend_from_slice(&chunk);

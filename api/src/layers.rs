@@ -1,7 +1,7 @@
 //! What happens to every request and response, whatever the route.
 //!
 //! ```text
-//!  request ─► counted ─► guarded against foreign pages ─► user required ─► panics caught ─► route
+//!  request ─► counted ─► unambiguous ─► guarded against foreign pages ─► user required ─► panics caught ─► route
 //!  response ◄── security headers ◄── gzip, where asked for ◄──────────────────────────────────┘
 //! ```
 
@@ -19,6 +19,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::auth::{guard, require_user};
+use crate::framing;
 use crate::refusal::Refusal;
 use crate::state::AppState;
 
@@ -33,6 +34,7 @@ pub(crate) fn around(routes: Router<AppState>, state: &AppState) -> Router<AppSt
         .layer(from_fn_with_state(state.clone(), require_user))
         .layer(from_fn_with_state(state.clone(), guard::refuse_foreign_pages))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(from_fn(framing::refuse_ambiguous))
         .layer(from_fn(secured))
         .layer(from_fn(counted))
 }

@@ -23,12 +23,14 @@ mod auth;
 mod body;
 mod error;
 pub mod formats;
+mod framing;
 mod layers;
 mod percent;
 mod refusal;
 mod routes;
 mod server;
 mod sql;
+mod stall;
 mod state;
 mod views;
 

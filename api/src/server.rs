@@ -1,7 +1,7 @@
 //! The listener: connections in, requests served, and an end that loses no answer.
 //!
 //! At most `connections_max` connections are open; further ones wait in the system's queue. A connection that does
-//! not send its headers in time is closed. At shutdown no new connection is taken, idle ones are closed, and
+//! not send its headers in time, or does not take its answer, is closed. At shutdown no new connection is taken, idle ones are closed, and
 //! requests that are being answered have `drain_timeout` to come to their end.
 
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
-use crate::state::AppState;
+use crate::stall::Stall;
+use crate::state::{ApiOptions, AppState};
 
 /// After a failed `accept`, which is nearly always a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -35,7 +36,7 @@ pub async fn serve(
     state.authenticator.check_listener(listener.local_addr()?)?;
     let server = Server {
         router: crate::router(state.clone()),
-        header_timeout: state.options.header_timeout,
+        options: Arc::clone(&state.options),
         shutdown: shutdown.clone(),
     };
     let places = Arc::new(Semaphore::new(state.options.connections_max));
@@ -79,7 +80,7 @@ async fn next_connection(
 #[derive(Clone)]
 struct Server {
     router: Router,
-    header_timeout: Duration,
+    options: Arc<ApiOptions>,
     shutdown: CancellationToken,
 }
 
@@ -87,9 +88,11 @@ impl Server {
     async fn connection(self, stream: TcpStream, _place: OwnedSemaphorePermit) {
         // Small answers are the rule; they must not wait for more bytes to share a packet with.
         let _ = stream.set_nodelay(true);
+        let stream = Stall::new(stream, self.options.write_timeout);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.header_timeout)
+            .header_read_timeout(self.options.header_timeout)
+            .max_header_size(self.options.header_bytes_max)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router));
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {

@@ -23,6 +23,18 @@ pub struct ApiOptions {
     pub connections_max: usize,
     /// A connection that has not sent a request's headers for so long is closed.
     pub header_timeout: Duration,
+    /// Bytes of a request's head: the first line and the headers.
+    pub header_bytes_max: usize,
+    /// A request's body has to be there this long after its head.
+    pub body_timeout: Duration,
+    /// Bytes of the body of a query.
+    pub request_bytes_max: usize,
+    /// Bytes of a supervisor specification.
+    pub spec_bytes_max: usize,
+    /// A client that takes nothing of its answer for so long is cut off.
+    pub write_timeout: Duration,
+    /// Bytes of one result, before compression.
+    pub result_bytes_max: u64,
     /// At shutdown, requests that are being answered get this long.
     pub drain_timeout: Duration,
 }
@@ -34,6 +46,12 @@ impl Default for ApiOptions {
             advertised: "127.0.0.1:8888".to_owned(),
             connections_max: 1024,
             header_timeout: Duration::from_mins(1),
+            header_bytes_max: 64 << 10,
+            body_timeout: Duration::from_secs(30),
+            request_bytes_max: 1 << 20,
+            spec_bytes_max: 4 << 20,
+            write_timeout: Duration::from_mins(1),
+            result_bytes_max: 8 << 30,
             drain_timeout: Duration::from_secs(5),
         }
     }

@@ -67,7 +67,8 @@ impl Engine {
         options: EngineOptions,
     ) -> Result<Arc<Self>, QueryError> {
         let sessions = Sessions::new(&options)?;
-        let catalog = Catalog::new(store, system, ScanOptions::default());
+        let scan = ScanOptions { postings: options.postings, ..ScanOptions::default() };
+        let catalog = Catalog::new(store, system, scan);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.threads.max(1))
             .thread_name("ovate-query")
@@ -275,7 +276,15 @@ impl Statement {
                 if let Some(head) = head.take() {
                     drop(head.send(Ok(Head { columns, zone })));
                 }
+                let rows_max = self.shared.options.result_rows_max;
+                let mut count = 0;
                 while let Some(batch) = next {
+                    count += batch.num_rows() as u64;
+                    if count > rows_max {
+                        return Err(QueryError::Resources(format!(
+                            "Result has more rows than result_rows_max ({rows_max}); add a LIMIT, or aggregate"
+                        )));
+                    }
                     if rows.send(Ok(batch)).await.is_err() {
                         break;
                     }

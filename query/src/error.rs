@@ -96,7 +96,9 @@ pub enum QueryError {
     #[error("{0}")]
     Resources(String),
     /// The statement ran for longer than it may.
-    #[error("Query[{sql_query_id}] timed out after {timeout_ms} ms")]
+    #[error(
+        "Query[{sql_query_id}] timed out after {timeout_ms} ms (query_timeout_ms, context parameter timeout)"
+    )]
     Timeout {
         /// The statement's id.
         sql_query_id: String,
@@ -108,7 +110,7 @@ pub enum QueryError {
     Cancelled(String),
     /// Too many statements are running and waiting.
     #[error(
-        "Too many concurrent queries, limit of [{running_max}] running and [{waiting_max}] waiting exceeded; retry later"
+        "Too many concurrent queries, limit of [{running_max}] running (queries_running_max) and [{waiting_max}] waiting (queries_waiting_max) exceeded; retry later"
     )]
     Capacity {
         /// How many may run at once.
@@ -223,9 +225,15 @@ impl QueryError {
     /// What a failure of a running plan is to the caller.
     pub(crate) fn running(error: &DataFusionError, reads_rows: bool) -> Self {
         let root = error.find_root();
+        // Writers of spilled batches wrap it, each in its own way.
+        let text = root.to_string();
+        if text.contains("used disk space during the spilling") {
+            let text = format!("Query needs more disk space than query_spill_mib allows; narrow it ({text})");
+            return Self::Resources(first_line(&text));
+        }
         match root {
             DataFusionError::ResourcesExhausted(text) => Self::Resources(format!(
-                "Query needs more memory than it may use; narrow it, or raise the memory limit ({text})"
+                "Query needs more memory than query_memory_mib allows; narrow it ({text})"
             )),
             DataFusionError::ArrowError(e, _) if matches!(**e, arrow::error::ArrowError::DivideByZero) => {
                 Self::DivisionByZero { running: reads_rows }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::scan::PostingsUse;
+
 /// The engine's resources and limits.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -10,7 +12,8 @@ pub struct EngineOptions {
     pub threads: usize,
     /// Memory that all running statements share for sorting, grouping and joining.
     pub memory_bytes_max: usize,
-    /// Where statements put what does not fit in memory. `None`: they fail instead.
+    /// Where statements put what does not fit in memory: a folder of the engine's own, which it empties when it
+    /// starts. `None`: they fail instead.
     pub spill_folder: Option<PathBuf>,
     /// Disk space for it.
     pub spill_bytes_max: u64,
@@ -26,6 +29,10 @@ pub struct EngineOptions {
     pub running_max: usize,
     /// Statements that wait for their turn; further ones are refused.
     pub waiting_max: usize,
+    /// Rows of one answer.
+    pub result_rows_max: u64,
+    /// When posting lists are used. Answers do not depend on it.
+    pub postings: PostingsUse,
     /// What a statement may look like.
     pub statement: StatementLimits,
 }
@@ -54,7 +61,7 @@ impl Default for EngineOptions {
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
             threads,
-            memory_bytes_max: 1 << 30,
+            memory_bytes_max: 2 << 30,
             spill_folder: None,
             spill_bytes_max: 10 << 30,
             batch_rows: 8192,
@@ -63,6 +70,8 @@ impl Default for EngineOptions {
             timeout_max: Duration::from_hours(1),
             running_max: 4 * threads.max(8),
             waiting_max: 256,
+            result_rows_max: 50_000_000,
+            postings: PostingsUse::Auto,
             statement: StatementLimits::default(),
         }
     }

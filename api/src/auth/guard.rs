@@ -40,14 +40,12 @@ fn foreign(headers: &HeaderMap, open: bool) -> Option<String> {
             return Some(format!("requests from pages of {origin} are refused"));
         }
     }
+    // Programs that speak HTTP/1.0 send none; a page's browser always does.
+    let named = headers.get(HOST).filter(|_| open)?;
     let authority = host.and_then(|host| host.parse::<Authority>().ok());
-    match authority {
-        Some(authority) if open && !is_this_machine(authority.host()) => Some(format!(
-            "without users the server answers only to the names of this machine, not to {}",
-            authority.host()
-        )),
-        _ => None,
-    }
+    (!authority.is_some_and(|authority| is_this_machine(authority.host()))).then(|| {
+        format!("without users the server answers only to the names of this machine, not to {named:?}")
+    })
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -84,6 +82,9 @@ mod tests {
         assert!(foreign(&headers("rebound.example:8888", None), true).is_some());
         assert_eq!(foreign(&headers("rebound.example:8888", None), false), None);
         assert_eq!(foreign(&headers("[::1]:8888", None), true), None);
+        for odd in ["127.0.0.1, rebound.example", "127.0.0.1 rebound.example", "[::1", ""] {
+            assert!(foreign(&headers(odd, None), true).is_some(), "{odd}");
+        }
         assert_eq!(foreign(&HeaderMap::new(), true), None);
     }
 }

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Parameters, Routes, blocking};
-use crate::body::{Payload, SPEC_BYTES_MAX, parse};
+use crate::body::{Payload, Spec, parse};
 use crate::refusal::Refusal;
 use crate::state::AppState;
 use crate::views::datasource;
@@ -162,7 +162,7 @@ struct Marked {
 async fn mark_unused(
     State(state): State<AppState>,
     Path(name): Path<String>,
-    Payload(body): Payload<SPEC_BYTES_MAX>,
+    Payload(body, _): Payload<Spec>,
 ) -> Result<Json<Value>, Refusal> {
     let interval = marked(&body)?;
     Ok(changed(blocking(move || none_if_unknown(state.store.mark_unused(&name, Some(interval)))).await?))
@@ -171,7 +171,7 @@ async fn mark_unused(
 async fn mark_used(
     State(state): State<AppState>,
     Path(name): Path<String>,
-    Payload(body): Payload<SPEC_BYTES_MAX>,
+    Payload(body, _): Payload<Spec>,
 ) -> Result<Json<Value>, Refusal> {
     let interval = marked(&body)?;
     Ok(changed(blocking(move || none_if_unknown(state.store.mark_used(&name, Some(interval)))).await?))

@@ -8,7 +8,7 @@ use axum::routing::{delete, post};
 use serde_json::Value;
 
 use super::Routes;
-use crate::body::{Payload, SQL_BYTES_MAX, end_of, parse, place};
+use crate::body::{Payload, Sql, end_of, parse, place};
 use crate::refusal::Refusal;
 
 /// Every type that Druid knows.
@@ -30,7 +30,7 @@ pub(super) fn routes() -> Routes {
     vec![("/druid/v2", post(refuse)), ("/druid/v2/{id}", delete(cancel))]
 }
 
-async fn refuse(Payload(body): Payload<SQL_BYTES_MAX>) -> Refusal {
+async fn refuse(Payload(body, _): Payload<Sql>) -> Refusal {
     match parse::<Value>(&body) {
         Ok(query) => refusal(&body, query["queryType"].as_str()),
         Err(mistake) => mistake.into(),

@@ -11,7 +11,7 @@ use ovate_ingest::supervisor::TaskStatus;
 use serde_json::{Map, Value, json};
 
 use super::{Parameters, Routes};
-use crate::body::{Payload, SQL_BYTES_MAX, parse};
+use crate::body::{Payload, Sql, parse};
 use crate::refusal::Refusal;
 use crate::state::AppState;
 use crate::views::worker::worker;
@@ -88,7 +88,7 @@ async fn status(State(state): State<AppState>, Path(id): Path<String>) -> Result
 
 async fn statuses(
     State(state): State<AppState>,
-    Payload(body): Payload<SQL_BYTES_MAX>,
+    Payload(body, _): Payload<Sql>,
 ) -> Result<Json<Value>, Refusal> {
     let ids: Vec<String> = parse(&body)?;
     let tasks = state.supervisors.tasks();

@@ -10,7 +10,7 @@ use ovate_storage::StorageError;
 use serde_json::{Value, json};
 
 use super::{Parameters, Routes, blocking};
-use crate::body::{JsonMistake, Payload, SPEC_BYTES_MAX, parse};
+use crate::body::{JsonMistake, Payload, Spec, parse};
 use crate::refusal::Refusal;
 use crate::state::AppState;
 use crate::views::supervisor::{Detail, entry};
@@ -53,7 +53,7 @@ async fn list(State(state): State<AppState>, uri: Uri) -> Json<Value> {
     Json(state.supervisors.list().iter().map(|supervisor| entry(detail, supervisor)).collect())
 }
 
-async fn submit(State(state): State<AppState>, Payload(body): Payload<SPEC_BYTES_MAX>) -> Answer {
+async fn submit(State(state): State<AppState>, Payload(body, _): Payload<Spec>) -> Answer {
     let spec = body_of(&body)?;
     let id = state.supervisors.post(spec).await?;
     Ok(Json(json!({ "id": id })))
@@ -113,7 +113,7 @@ async fn reset(State(state): State<AppState>, Path(id): Path<String>) -> Answer 
 async fn reset_offsets(
     State(state): State<AppState>,
     Path(id): Path<String>,
-    Payload(body): Payload<SPEC_BYTES_MAX>,
+    Payload(body, _): Payload<Spec>,
 ) -> Answer {
     let offsets = body_of(&body)?;
     state.supervisors.reset_offsets(&id, &offsets).await?;

@@ -19,7 +19,7 @@ use ovate_query::{QueryError, SqlResult};
 
 use self::request::SqlBody;
 use self::stream::{Batches, Encoder};
-use crate::body::{Payload, SQL_BYTES_MAX};
+use crate::body::{Payload, Sql};
 use crate::formats::arrow_stream::{ArrowWriter, MEDIA_TYPE};
 use crate::formats::{ResultStyle, ResultWriter};
 use crate::refusal::Refusal;
@@ -34,12 +34,15 @@ const RESPONSE_CONTEXT: HeaderName = HeaderName::from_static("x-druid-response-c
 pub(crate) async fn post(
     State(state): State<AppState>,
     headers: HeaderMap,
-    Payload(body): Payload<SQL_BYTES_MAX>,
+    Payload(body, _): Payload<Sql>,
 ) -> Result<Response, Refusal> {
     let SqlBody { request, style } = SqlBody::parse(&body)?;
     let sql_query_id = request.sql_query_id.clone();
     let answered = match state.engine.sql(request).await {
-        Ok(result) => answer(result, style, wants_arrow(&headers)).await,
+        Ok(result) => {
+            let bytes_max = state.options.result_bytes_max;
+            answer(result, style, wants_arrow(&headers), bytes_max).await
+        }
         Err(error) => Err(error),
     };
     let mut response = answered.unwrap_or_else(|error| Refusal::Query(error).into_response());
@@ -65,7 +68,12 @@ pub(crate) async fn other_method() -> Response {
 }
 
 /// Waits for the first batch, so that what fails before it can still be told with a status.
-async fn answer(result: SqlResult, style: ResultStyle, arrow: bool) -> Result<Response, QueryError> {
+async fn answer(
+    result: SqlResult,
+    style: ResultStyle,
+    arrow: bool,
+    bytes_max: u64,
+) -> Result<Response, QueryError> {
     let SqlResult { sql_query_id, columns, zone, mut batches, .. } = result;
     let batches: Batches = match batches.next().await {
         Some(first) => once(std::future::ready(Ok(first?))).chain(batches).boxed(),
@@ -76,7 +84,7 @@ async fn answer(result: SqlResult, style: ResultStyle, arrow: bool) -> Result<Re
     } else {
         (Encoder::Text(Box::new(ResultWriter::new(style, columns, zone))), "application/json")
     };
-    let body: Body = stream::body(sql_query_id, batches, encoder);
+    let body: Body = stream::body(sql_query_id, batches, encoder, bytes_max);
     let mut response = ([(CONTENT_TYPE, media_type)], body).into_response();
     let headers = response.headers_mut();
     if style.header && !arrow {

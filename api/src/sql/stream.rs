@@ -33,6 +33,8 @@ enum Broken {
     Query(#[from] QueryError),
     #[error("a column cannot be written: {0}")]
     Encode(#[from] arrow::error::ArrowError),
+    #[error("it is longer than {0} bytes (result_mib_max)")]
+    TooLong(u64),
 }
 
 /// What turns batches into bytes.
@@ -43,14 +45,20 @@ pub(crate) enum Encoder {
     Arrow(Box<ArrowWriter>),
 }
 
-/// The body that carries a whole result.
-pub(crate) fn body(sql_query_id: String, batches: Batches, encoder: Encoder) -> Body {
+/// The body that carries a whole result of at most `bytes_max` bytes.
+pub(crate) fn body(sql_query_id: String, batches: Batches, encoder: Encoder, bytes_max: u64) -> Body {
     let state = State { sql_query_id, batches, encoder, begun: false, ended: false, batch: None };
-    let chunks = stream::unfold(Some(state), |state| async move {
-        let mut state = state?;
-        match state.chunk().await {
+    let state = (state, bytes_max);
+    let chunks = stream::unfold(Some(state), move |state| async move {
+        let (mut state, bytes_left) = state?;
+        let chunk = state.chunk().await.and_then(|chunk| {
+            let Some(bytes) = chunk else { return Ok(None) };
+            let left = bytes_left.checked_sub(bytes.len() as u64).ok_or(Broken::TooLong(bytes_max))?;
+            Ok(Some((bytes, left)))
+        });
+        match chunk {
             Ok(None) => None,
-            Ok(Some(bytes)) => Some((Ok(Bytes::from(bytes)), Some(state))),
+            Ok(Some((bytes, left))) => Some((Ok(Bytes::from(bytes)), Some((state, left)))),
             Err(error) => {
                 tracing::warn!(sql_query_id = %state.sql_query_id, %error, "the result breaks off");
                 metrics::counter!("ovate_sql_truncated_total").increment(1);
@@ -136,9 +144,17 @@ mod tests {
     }
 
     async fn sent(batches: Vec<Result<RecordBatch, QueryError>>) -> (Vec<Bytes>, bool) {
+        sent_within(u64::MAX, batches).await
+    }
+
+    async fn sent_within(
+        bytes_max: u64,
+        batches: Vec<Result<RecordBatch, QueryError>>,
+    ) -> (Vec<Bytes>, bool) {
         let writer = ResultWriter::new(ResultStyle::default(), vec![column()], Zone::UTC);
         let encoder = Encoder::Text(Box::new(writer));
-        let mut stream = body("id".to_owned(), stream::iter(batches).boxed(), encoder).into_data_stream();
+        let batches = stream::iter(batches).boxed();
+        let mut stream = body("id".to_owned(), batches, encoder, bytes_max).into_data_stream();
         let mut chunks = Vec::new();
         while let Some(chunk) = stream.next().await {
             match chunk {
@@ -165,6 +181,14 @@ mod tests {
         let (chunks, broken) = sent(vec![Ok(batch(0..30_000)), Err(error)]).await;
         assert!(broken && !chunks.is_empty());
         assert!(!chunks.concat().ends_with(b"]\n"));
+    }
+
+    #[tokio::test]
+    async fn a_result_that_is_too_long_has_no_end_mark() {
+        let whole = sent(vec![Ok(batch(0..30_000))]).await.0.concat().len() as u64;
+        assert!(!sent_within(whole, vec![Ok(batch(0..30_000))]).await.1);
+        let (chunks, broken) = sent_within(whole - 1, vec![Ok(batch(0..30_000))]).await;
+        assert!(broken && !chunks.concat().ends_with(b"]\n"));
     }
 
     #[tokio::test]

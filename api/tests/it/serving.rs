@@ -42,6 +42,21 @@ async fn a_shutdown_answers_what_was_asked_and_closes_what_waits() {
 }
 
 #[tokio::test]
+async fn a_connection_that_asks_nothing_more_is_closed() {
+    let options = ApiOptions { header_timeout: Duration::from_millis(200), ..ApiOptions::default() };
+    let world = World::with(options).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let serving = tokio::spawn(serve(listener, world.state.clone(), shutdown.clone()));
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    let answer = ask(&mut idle, &format!("GET /status/health HTTP/1.1\r\nHost: {address}\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    shutdown.cancel();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_connection_that_never_sends_its_headers_is_closed() {
     let options = ApiOptions { header_timeout: Duration::from_millis(50), ..ApiOptions::default() };
     let world = World::with(options).await;

@@ -1,4 +1,4 @@
-//! How much one message may ask for, and a look at its outline before it is parsed.
+//! How much one message may ask for, and a look at its outline before it is parsed. Refusals name the setting.
 
 use super::report::RejectReason;
 
@@ -79,8 +79,10 @@ impl Limits {
                     }
                     depth += 1;
                     if depth > self.depth_max {
-                        let detail =
-                            format!("objects and lists are nested more than {} deep", self.depth_max);
+                        let detail = format!(
+                            "objects and lists are nested deeper than message_depth_max ({})",
+                            self.depth_max
+                        );
                         return Err((RejectReason::TooDeep, detail));
                     }
                 }
@@ -88,7 +90,10 @@ impl Limits {
                 b':' => {
                     fields += 1;
                     if fields > self.fields_max {
-                        let detail = format!("the object has more than {} fields", self.fields_max);
+                        let detail = format!(
+                            "the object has more fields than message_fields_max ({})",
+                            self.fields_max
+                        );
                         return Err((RejectReason::TooManyFields, detail));
                     }
                 }

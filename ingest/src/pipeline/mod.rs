@@ -198,7 +198,7 @@ impl Pipeline {
         if payload.len() > self.limits.message_bytes_max {
             let max = self.limits.message_bytes_max;
             report.reject(RejectReason::TooLarge, || {
-                format!("{} bytes; at most {max} are read", payload.len())
+                format!("{} bytes are more than message_bytes_max ({max})", payload.len())
             });
             return;
         }
@@ -208,10 +208,6 @@ impl Pipeline {
             Cow::Borrowed(_) => text,
             Cow::Owned(repaired) => Cow::Owned(repaired),
         };
-        if let Err((reason, detail)) = self.limits.check(&text) {
-            report.reject(reason, || detail);
-            return;
-        }
         if self.spec.newline_delimited {
             for line in text.lines().filter(|line| !line.trim().is_empty()) {
                 self.read_text(line, report);
@@ -222,6 +218,10 @@ impl Pipeline {
     }
 
     fn read_text(&mut self, text: &str, report: &mut Reporter<'_>) {
+        if let Err((reason, detail)) = self.limits.check(text) {
+            report.reject(reason, || detail);
+            return;
+        }
         let mut document = serde_json::Deserializer::from_str(text);
         loop {
             let Stage { row, items, .. } = &mut self.stage;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::pipeline::Limits;
+
 /// What to do when Kafka does not have the offset to go on from: retention was faster, or the topic is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OffsetPolicy {
@@ -23,6 +25,8 @@ pub struct IngestOptions {
     /// Memory that unpublished rows of one datasource may take. At half of it they are published; at all of it
     /// reading waits.
     pub hot_bytes_max: usize,
+    /// What a message may ask for.
+    pub limits: Limits,
     /// What to do about offsets that Kafka does not have. `tuningConfig.resetOffsetAutomatically` of a
     /// specification comes first.
     pub offset_policy: OffsetPolicy,
@@ -41,6 +45,7 @@ impl Default for IngestOptions {
         Self {
             broker_map: Vec::new(),
             hot_bytes_max: 1 << 30,
+            limits: Limits::default(),
             offset_policy: OffsetPolicy::Fail,
             quiet: Duration::from_mins(1),
             unhealthy_after: Duration::from_secs(10),

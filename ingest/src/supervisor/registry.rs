@@ -154,7 +154,7 @@ impl Registry {
     /// Refuses what could not run, before anything is changed for it.
     fn check(&self, spec: &SupervisorSpec) -> Result<()> {
         consumer_settings(spec.id(), &spec.io, &self.options.broker_map)?;
-        Pipeline::new(&spec.ingestion)?;
+        Pipeline::with_limits(&spec.ingestion, self.options.limits)?;
         Ok(())
     }
 
@@ -352,7 +352,7 @@ impl Registry {
             return Ok(());
         };
         let datasource = self.declare(&spec)?;
-        let pipeline = Pipeline::new(&spec.ingestion)?;
+        let pipeline = Pipeline::with_limits(&spec.ingestion, self.options.limits)?;
         let config = consumer_settings(&supervisor.id, &spec.io, &self.options.broker_map)?;
         let task = Task::new(&supervisor.id, spec.to_json(), now_ms());
         {

@@ -31,6 +31,7 @@ pub(crate) fn literal(name: &str, parameters: &[SqlParameter], zone: Zone) -> Re
     let null_of = |data_type| Ok(tree::cast(tree::null(), data_type));
     match kind.as_str() {
         "VARCHAR" | "CHAR" | "STRING" if is_null => null_of(DataType::Varchar(None)),
+        "VARCHAR" | "CHAR" | "STRING" if parameter.value.is_object() => Err(wrong()),
         "VARCHAR" | "CHAR" | "STRING" => Ok(tree::text(as_text(&parameter.value))),
         "BIGINT" | "INTEGER" | "SMALLINT" | "TINYINT" | "LONG" if is_null => null_of(DataType::BigInt(None)),
         "BIGINT" | "INTEGER" | "SMALLINT" | "TINYINT" | "LONG" => {

@@ -123,7 +123,7 @@ impl Visitor for Measure<'_> {
         self.relations += 1;
         if self.relations > self.limits.relations_max {
             return ControlFlow::Break(QueryError::invalid(format!(
-                "Statement names more relations than relations_max ({})",
+                "Statement names more relations than statement_relations_max ({})",
                 self.limits.relations_max
             )));
         }

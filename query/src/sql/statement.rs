@@ -49,7 +49,7 @@ pub(crate) fn parse(sql: &str, limits: &StatementLimits) -> Result<Statement, Qu
     let mut tokens = tokenize(sql)?;
     if tokens.len() > limits.tokens_max {
         return Err(QueryError::invalid(format!(
-            "Statement of {} tokens is longer than tokens_max ({})",
+            "Statement of {} tokens is longer than statement_tokens_max ({})",
             tokens.len(),
             limits.tokens_max
         )));
@@ -101,7 +101,7 @@ fn is_prefix(token: &Token) -> bool {
 }
 
 pub(crate) fn too_deep(depth_max: usize) -> QueryError {
-    QueryError::invalid(format!("Statement is nested deeper than depth_max ({depth_max})"))
+    QueryError::invalid(format!("Statement is nested deeper than statement_depth_max ({depth_max})"))
 }
 
 /// Numbers the `?` in order of appearance; the tree does not keep that order.

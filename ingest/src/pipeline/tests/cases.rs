@@ -313,9 +313,9 @@ fn bad_messages_are_refused_with_their_reason() {
         (r#"{"t":"soon"}"#, UnparseableTimestamp, "\"soon\""),
         (r#"{"t":{}}"#, UnparseableTimestamp, "{}"),
         (r#"{"t":-9000000000000000000}"#, TimestampOutOfRange, "-9000000000000000000"),
-        (r#"{"t":1,"a":[[[[1]]]]}"#, TooDeep, "more than 4"),
-        (&wide, TooManyFields, "more than 10"),
-        (&long, TooLarge, "at most 200"),
+        (r#"{"t":1,"a":[[[[1]]]]}"#, TooDeep, "deeper than message_depth_max (4)"),
+        (&wide, TooManyFields, "more fields than message_fields_max (10)"),
+        (&long, TooLarge, "more than message_bytes_max (200)"),
     ] {
         let (found, text) = rejected(message);
         assert_eq!(found, reason, "{message}");
