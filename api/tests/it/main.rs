@@ -2,9 +2,12 @@
 //! exchanges that were recorded from a Druid 33 (`tests/recorded`).
 
 // Helpers of tests are tests.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+#[path = "../../../tests/corpus/mod.rs"]
+mod corpus;
+mod hostile;
 mod life;
 mod recorded;
 mod same_as_druid;

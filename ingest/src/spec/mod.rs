@@ -177,4 +177,6 @@ fn rest(root: &Map<String, Value>) -> Result<Map<String, Value>, SpecError> {
 #[cfg(test)]
 mod documented_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 mod cases;
 mod discovery;
+mod hostile;
 mod model;
 mod real;
 
