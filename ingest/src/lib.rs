@@ -14,7 +14,15 @@
 //! The crate knows neither SQL nor HTTP. Status, statistics and tasks are handed out in the shapes in which Druid's
 //! API gives them.
 
+#[cfg(test)]
+#[path = "../../tests/corpus/mod.rs"]
+mod corpus;
 pub mod error;
+#[cfg(test)]
+#[path = "../../tests/corpus/fuzz.rs"]
+mod fuzz;
+#[cfg(test)]
+mod fuzz_tests;
 mod kafka;
 pub mod pipeline;
 pub mod spec;

@@ -5,6 +5,7 @@
 mod arrays;
 mod errors;
 mod filters;
+mod fuzz;
 mod grammar;
 mod numbers;
 mod texts;

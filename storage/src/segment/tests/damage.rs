@@ -58,6 +58,10 @@ fn sample() -> (MemoryDisk, SegmentFiles) {
     (disk, files)
 }
 
+/// Mutations of a segment's files, in two kinds; the catalog has its own test.
+const FLIPS: u32 = 4500;
+const FORGERIES: u32 = 4000;
+
 fn runner(cases: u32) -> TestRunner {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]))
@@ -91,7 +95,7 @@ fn a_flipped_bit_gives_an_error_or_the_same_answer() {
         answers(&disk, Some(&files)).into_iter().map(|answer| answer.unwrap()).collect();
     let (data, index) = (disk.read(DATA), disk.read(INDEX));
     let flips = (any::<bool>(), any::<prop::sample::Index>(), 0u8..8, any::<bool>());
-    runner(3000)
+    runner(FLIPS)
         .run(&flips, |(in_data, at, bit, from_catalog)| {
             let (path, bytes) = if in_data { (DATA, &data) } else { (INDEX, &index) };
             let mut bytes = bytes.clone();
@@ -104,13 +108,16 @@ fn a_flipped_bit_gives_an_error_or_the_same_answer() {
             check(&damaged, from_catalog.then_some(&files), &original)
         })
         .unwrap();
+    println!("segments: {FLIPS} flipped bits, each an error or the same answer");
 }
 
 #[test]
 fn every_truncation_is_noticed() {
     let (disk, files) = sample();
+    let mut count = 0;
     for path in [DATA, INDEX] {
         let whole = disk.read(path);
+        count += whole.len();
         for len in 0..whole.len() {
             disk.replace(path, whole[..len].to_vec());
             for expected in [None, Some(&files)] {
@@ -120,6 +127,7 @@ fn every_truncation_is_noticed() {
         }
         disk.replace(path, whole);
     }
+    println!("segments: {count} truncations, each noticed");
 }
 
 /// Makes all checksums right again, as one would who wants the reader to trust a file.
@@ -152,7 +160,7 @@ fn a_forged_file_gives_errors_or_other_answers_but_no_panic() {
     let mut unchanged = index.clone();
     forge(&data, &mut unchanged);
     assert_eq!(unchanged, index, "forging an honest file changes nothing");
-    runner(3000)
+    runner(FORGERIES)
         .run(&changes, |(in_data, changes)| {
             let (mut data, mut index) = (data.clone(), index.clone());
             for (at, byte) in changes {
@@ -176,6 +184,7 @@ fn a_forged_file_gives_errors_or_other_answers_but_no_panic() {
             Ok(())
         })
         .unwrap();
+    println!("segments: {FORGERIES} forgeries, each an error or an answer");
 }
 
 #[test]

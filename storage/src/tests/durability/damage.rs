@@ -6,7 +6,7 @@ use crate::disk::simulated::Random;
 use crate::{Finding, StorageError};
 
 const SEED: u64 = 0x0e7a_7e00_0000_0003;
-const MUTATIONS: usize = 600;
+const MUTATIONS: usize = 1_600;
 
 /// One change: a bit flipped, a sector torn, or the end cut off.
 fn mutate(bytes: &mut Vec<u8>, random: &mut Random) -> String {

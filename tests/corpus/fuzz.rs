@@ -1,0 +1,105 @@
+//! Inputs that nobody thought of: kept ones, changed at random, the same for the same seed.
+//!
+//! A target is a function of bytes that must not panic, and asserts what it can. `OVATE_FUZZ_ITERATIONS` runs it for
+//! longer, `OVATE_TEST_SEED` elsewhere; what makes it panic is printed.
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((mixed ^ (mixed >> 31)) % end.max(1) as u64) as usize
+    }
+}
+
+/// Prints the input that a target was given when it panicked.
+struct Shown<'a> {
+    name: &'a str,
+    seed: u64,
+    iteration: u64,
+    input: &'a [u8],
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Self { name, seed, iteration, input } = self;
+            println!("{name}: seed {seed:#x}, iteration {iteration}: {:?}", String::from_utf8_lossy(input));
+        }
+    }
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// Gives `target` the kept inputs, and then `iterations` changed ones. `words` are pieces that it knows.
+pub(crate) fn fuzz(
+    name: &str,
+    kept: &[Vec<u8>],
+    words: &[&str],
+    iterations: u64,
+    mut target: impl FnMut(&[u8]),
+) {
+    let seed = setting("OVATE_TEST_SEED", 0x0f02_2026);
+    let iterations = setting("OVATE_FUZZ_ITERATIONS", iterations);
+    let mut random = Random(seed);
+    for iteration in 0..kept.len() as u64 + iterations {
+        let input = match kept.get(iteration as usize) {
+            Some(input) => input.clone(),
+            None => changed(kept, words, &mut random),
+        };
+        let shown = Shown { name, seed, iteration, input: &input };
+        target(&input);
+        drop(shown);
+    }
+    println!("fuzz {name}: {} kept inputs, {iterations} changed ones, seed {seed:#x}", kept.len());
+}
+
+fn changed(kept: &[Vec<u8>], words: &[&str], random: &mut Random) -> Vec<u8> {
+    const ODD: [&[u8]; 12] = [
+        b"\0",
+        b"\xff",
+        b"\"",
+        b"'",
+        b"\\",
+        b"(",
+        b"[",
+        b"{",
+        b"-",
+        b"99999999999999999999",
+        b"\xc3\xa9",
+        b"\x7f",
+    ];
+    let mut bytes = kept[random.below(kept.len())].clone();
+    for _ in 0..=random.below(4) {
+        let at = random.below(bytes.len() + 1);
+        let end = (at + random.below(12)).min(bytes.len());
+        match random.below(7) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << random.below(8),
+            1 => drop(bytes.drain(at..end)),
+            2 => drop(bytes.splice(at..at, ODD[random.below(ODD.len())].iter().copied())),
+            3 if !words.is_empty() => {
+                let word = words[random.below(words.len())].as_bytes();
+                drop(bytes.splice(at..end, word.iter().copied()));
+            }
+            4 => {
+                let piece = bytes[at..end].to_vec();
+                let times = 1 + random.below(20);
+                drop(bytes.splice(at..at, piece.repeat(times)));
+            }
+            5 => {
+                let other = &kept[random.below(kept.len())];
+                let from = random.below(other.len() + 1);
+                let to = (from + random.below(40)).min(other.len());
+                drop(bytes.splice(at..end, other[from..to].iter().copied()));
+            }
+            _ => bytes.truncate(at.max(1)),
+        }
+    }
+    bytes
+}
