@@ -5,8 +5,13 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod answers;
+#[path = "../../../tests/corpus/mod.rs"]
+mod corpus;
 mod data;
+mod hostile;
 mod multi_value;
+mod oracles;
+mod overload;
 mod recorded;
 mod running;
 mod semantics;
