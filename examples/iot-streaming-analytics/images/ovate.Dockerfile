@@ -12,7 +12,7 @@ RUN apt-get update \
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --locked --bin ovate && cp target/release/ovate /usr/local/bin/ovate
+    cargo build --release --locked --bin ovate && strip -o /usr/local/bin/ovate target/release/ovate
 
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin ovate \
