@@ -102,8 +102,15 @@ def test_events_of_known_devices_are_there_once_and_strangers_are_not(
 def test_a_rejection_later_than_its_window_changes_nothing(
     run: Pipeline, devices: list[dict[str, Any]], events_geo: list[dict[str, str]]
 ) -> None:
-    """The alerts of the last drawn window are in the store, so the watermark has passed all the edges' windows."""
+    """The alerts of the last drawn window are in the store, so the watermark has passed all the edges' windows.
+
+    What comes after the late ones raises alerts, which show that the late ones have been dealt with.
+    """
     late = [message(devices[0]["deviceId"], "accessRejected", BEGIN_MS + 30_500) for _ in range(200)]
-    send("EVENTS", late + closing(devices, BEGIN_MS + 10_000_000))
-    run.server.wait_for_rows("EVENTS_GEO", len(events_geo) + len(late) + len(devices), 120)
-    run.server.wait_for_rows("ALERTS", len(reference.alerts(events_geo)), 60)
+    after_ms = BEGIN_MS + 10_020_000
+    after = edge(devices, EDGES["above a deviation of 6.93 cut to 6"], after_ms) + closing(devices, after_ms + 180_000)
+    send("EVENTS", late + after)
+    expected = reference.alerts(events_geo + reference.enriched(after, devices))
+    run.server.wait_for_rows("ALERTS", len(expected), 120)
+    assert in_order(alerts_of(run.server)) == in_order(without_place(expected))
+    run.server.wait_for_rows("EVENTS_GEO", len(events_geo) + len(late) + len(after), 120)
