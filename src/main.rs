@@ -58,7 +58,9 @@ fn run(cli: Cli) -> Result<()> {
         Command::Backup(backup) => folder::backup(&backup.data, &backup.to),
         #[cfg(debug_assertions)]
         Command::FailPoints => {
-            ovate_storage::fail_point::NAMES.iter().for_each(|name| println!("{name}"));
+            for name in ovate_storage::fail_point::NAMES {
+                println!("{name}");
+            }
             Ok(())
         }
         Command::HashPassword => {
