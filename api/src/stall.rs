@@ -95,13 +95,13 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_reads_is_served_and_one_that_stops_is_cut_off() {
         let (server, mut client) = duplex(4);
-        let mut server = Stall::new(server, Duration::from_millis(20));
+        let mut server = Stall::new(server, Duration::from_secs(1));
         let writing = tokio::spawn(async move { server.write_all(&[1; 64]).await.unwrap_err() });
         // Each read lets the server go on; none is ever waited for long enough.
         client.read_exact(&mut [0; 32]).await.unwrap();
         let error = writing.await.unwrap();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert!(error.to_string().contains("write_timeout_ms (20)"));
+        assert!(error.to_string().contains("write_timeout_ms (1000)"));
     }
 
     #[tokio::test]
