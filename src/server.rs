@@ -39,6 +39,9 @@ impl Server {
         let listener =
             TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr()?;
+        let api = api_options(settings, address)?;
+        // Before anything is read or written: a server that must not be reached starts nothing.
+        api.auth.check_listener(address)?;
 
         let folder = data.to_path_buf();
         let store = tokio::task::spawn_blocking(move || Store::open(&folder, StoreOptions::default()))
@@ -52,7 +55,7 @@ impl Server {
         let engine = Engine::new(Arc::clone(&store), Arc::clone(&system), engine_options(settings, data))?;
         let parts =
             Parts { engine, supervisors: Arc::clone(&supervisors), store, system, metrics: Some(metrics) };
-        let state = AppState::new(parts, api_options(settings, address)?)?;
+        let state = AppState::new(parts, api)?;
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(ovate_api::serve(listener, state, shutdown.clone()));
         tracing::info!(%address, data = %data.display(), "ready");

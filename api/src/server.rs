@@ -33,7 +33,7 @@ pub async fn serve(
     state: AppState,
     shutdown: CancellationToken,
 ) -> Result<(), ApiError> {
-    state.authenticator.check_listener(listener.local_addr()?)?;
+    state.options.auth.check_listener(listener.local_addr()?)?;
     let server = Server {
         router: crate::router(state.clone()),
         options: Arc::clone(&state.options),
