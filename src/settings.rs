@@ -172,10 +172,10 @@ mod tests {
     #[test]
     fn a_file_names_the_offset_policy_as_the_flag_does() {
         assert_eq!(
-            Settings::parse("offset_policy = \"latest\"").unwrap().offset_policy,
+            Settings::default().over("offset_policy = \"latest\"").unwrap().offset_policy,
             Some(Policy::Latest)
         );
-        assert!(Settings::parse("offset_policy = \"newest\"").is_err());
+        assert!(Settings::default().over("offset_policy = \"newest\"").is_err());
     }
 
     #[test]
