@@ -21,7 +21,7 @@ pub(crate) fn run(query: &Query) -> Result<()> {
     } else {
         query.sql.clone()
     };
-    let body = ask(&query.url, &sql)?;
+    let body = post(&query.url, "/druid/v2/sql", ARROW_STREAM, &json!({ "query": sql }))?;
     let mut out = std::io::stdout().lock();
     if query.format == Format::Arrow {
         return Ok(out.write_all(&body)?);
@@ -48,17 +48,17 @@ pub(crate) fn run(query: &Query) -> Result<()> {
     Ok(())
 }
 
-/// Posts the statement; gives the bytes of the Arrow stream, or the store's own words on what is wrong.
-fn ask(url: &str, sql: &str) -> Result<Vec<u8>> {
+/// Posts a body to a running store; gives the bytes of the answer, or the store's own words on what is wrong.
+pub(crate) fn post(url: &str, path: &str, accept: &str, body: &Value) -> Result<Vec<u8>> {
     let (url, credentials) = split_credentials(url)?;
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut request = agent.post(format!("{url}/druid/v2/sql")).header("Accept", ARROW_STREAM);
+    let mut request = agent.post(format!("{url}{path}")).header("Accept", accept);
     if let Some(credentials) = credentials {
         request = request.header("Authorization", format!("Basic {credentials}"));
     }
     let mut response = request
         .header("Content-Type", "application/json")
-        .send(json!({ "query": sql }).to_string())
+        .send(body.to_string())
         .with_context(|| format!("cannot reach {url}; is `ovate serve` running?"))?;
     let status = response.status();
     let body =

@@ -52,15 +52,26 @@ Examples:
     #[command(after_help = "Example:\n  ovate verify --data ./data")]
     Verify(Folder),
 
-    /// Copies a data folder that no process has open, segments and offsets alike, into an empty folder. Opening the
-    /// copy restores it.
-    #[command(after_help = "Example:\n  ovate backup --data ./data --to /mnt/backups/monday")]
+    /// Copies a store as one commit left it, segments and offsets alike: a data folder that no process has open into
+    /// an empty folder, or a running store into the server's folder for backups.
+    #[command(after_help = "\
+Examples:
+  ovate backup --data ./data --to /mnt/backups/monday
+  ovate backup --url http://127.0.0.1:8888 --name monday")]
     Backup(Backup),
 
     /// Lists the places at which `OVATE_FAIL_POINT` can end the process. Tests read it.
     #[cfg(debug_assertions)]
     #[command(hide = true)]
     FailPoints,
+
+    /// Makes a data folder from a backup, and reads every byte of both.
+    #[command(after_help = "Example:\n  ovate restore --from /mnt/backups/monday --data ./data")]
+    Restore(Restore),
+
+    /// Merges the small segments of a data folder that no process has open. A running store does so by itself.
+    #[command(after_help = "Example:\n  ovate compact --data ./data")]
+    Compact(Folder),
 
     /// Reads a password from standard input and prints its hash, for the setting `user`.
     #[command(after_help = "Example:\n  ovate hash-password < password.txt")]
@@ -134,13 +145,31 @@ pub(crate) struct Folder {
 
 /// `ovate backup`.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Backup {
     /// The data folder.
+    #[arg(long, value_name = "DIR", env = "OVATE_DATA", requires = "to", required_unless_present = "url")]
+    pub data: Option<PathBuf>,
+    /// Where to: an empty folder, or one that does not exist. On the same file system it takes no room.
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    pub to: Option<PathBuf>,
+    /// A running store, with user and password where it asks for them.
+    #[arg(long, value_name = "URL", requires = "name")]
+    pub url: Option<String>,
+    /// What the backup of a running store is called, in the folder that its server makes backups in.
+    #[arg(long, value_name = "NAME", requires = "url")]
+    pub name: Option<String>,
+}
+
+/// `ovate restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup.
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// The data folder to be: empty, or one that does not exist.
     #[arg(long, value_name = "DIR", env = "OVATE_DATA")]
     pub data: PathBuf,
-    /// Where to: an empty folder, or one that does not exist. On the same file system it takes no room.
-    #[arg(long, value_name = "DIR")]
-    pub to: PathBuf,
 }
 
 #[cfg(test)]
@@ -151,5 +180,13 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_backup_is_of_a_folder_or_of_a_running_store() {
+        let parses = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        assert!(parses("ovate backup --data d --to b") && parses("ovate backup --url http://h:1 --name n"));
+        assert!(!parses("ovate backup --data d") && !parses("ovate backup --url http://h:1"));
+        assert!(!parses("ovate backup --url http://h:1 --name n --to b") && !parses("ovate backup --to b"));
     }
 }

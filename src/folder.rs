@@ -1,4 +1,4 @@
-//! Commands that look into a data folder which no process has open.
+//! Commands that work on a data folder which no process has open; and the backup of one that has.
 
 use std::cell::Cell;
 use std::io::{IsTerminal, Write, stderr};
@@ -6,24 +6,49 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use ovate_storage::{Finding, SegmentRecord, Store, StoreOptions, WorkProgress};
+use ovate_storage::{
+    BackupReport, CompactionOptions, Finding, Part, SegmentRecord, Store, StoreOptions, WorkProgress,
+};
+use serde_json::{Value, json};
+
+use crate::ask;
 
 /// `ovate segments`: one line per segment.
 pub(crate) fn list_segments(folder: &Path) -> Result<()> {
     let store = open(folder)?;
     let records = store.segment_records(None)?;
-    println!("{:<24} {:>12} {:>14} {:<6} segment", "datasource", "rows", "bytes", "used");
+    println!("{:<24} {:>12} {:>14} {:<7} segment", "datasource", "rows", "bytes", "state");
     for record in &records {
-        let SegmentRecord { datasource, rows, size_bytes, used, id, .. } = record;
-        println!("{datasource:<24} {rows:>12} {size_bytes:>14} {used:<6} {id}");
+        let SegmentRecord { datasource, rows, size_bytes, id, .. } = record;
+        println!("{datasource:<24} {rows:>12} {size_bytes:>14} {:<7} {id}", state(&store, record));
     }
     println!("{} segments, {} rows", records.len(), records.iter().map(|r| r.rows).sum::<u64>());
     Ok(())
 }
 
+/// Whether queries need a segment, and whether its files are there and begin and end as they should. `ovate verify`
+/// finds the rest.
+fn state(store: &Store, record: &SegmentRecord) -> &'static str {
+    let snapshot = store.datasource(&record.datasource).map(|datasource| datasource.snapshot());
+    let mut parts =
+        snapshot.iter().flat_map(|snapshot| &snapshot.parts).filter(|part| part.id() == record.id);
+    match parts.next() {
+        Some(Part::Segment(part)) if part.handle().open().is_err() => "damaged",
+        Some(_) => "used",
+        None if record.used => "covered",
+        None => "unused",
+    }
+}
+
 /// `ovate verify`: reads every byte of every segment, and everything in the catalog. Changes nothing.
 pub(crate) fn verify(folder: &Path) -> Result<()> {
-    let store = open(folder)?;
+    check(&*open(folder)?)?;
+    println!("nothing is damaged");
+    Ok(())
+}
+
+/// Reads everything, and says what does not fit. An error if something is damaged.
+fn check(store: &Store) -> Result<()> {
     let line = ProgressLine::default();
     let report = store.verify(|progress| line.show(progress))?;
     line.clear();
@@ -39,25 +64,64 @@ pub(crate) fn verify(folder: &Path) -> Result<()> {
     if damaged > 0 {
         bail!("{damaged} things are damaged; queries that need them fail");
     }
-    println!("nothing is damaged");
     Ok(())
 }
 
-/// `ovate backup`: a second data folder with the same segments and offsets.
+/// `ovate backup --data`: a second data folder with the same segments and offsets.
 pub(crate) fn backup(folder: &Path, target: &Path) -> Result<()> {
-    let store = open(folder)?;
+    copy(&*open(folder)?, target).with_context(|| format!("no backup was made in {}", target.display()))
+}
+
+fn copy(store: &Store, target: &Path) -> Result<()> {
     let line = ProgressLine::default();
-    let report = store
-        .backup(target, |progress| line.show(progress))
-        .with_context(|| format!("no backup was made in {}", target.display()))?;
+    let report = store.backup(target, |progress| line.show(progress))?;
     line.clear();
-    println!(
-        "{} segments, {} rows, {} bytes in {}",
-        report.segments,
-        report.rows,
-        report.bytes,
-        target.display()
-    );
+    let BackupReport { segments, rows, bytes } = report;
+    println!("{segments} segments, {rows} rows, {bytes} bytes in {}", target.display());
+    Ok(())
+}
+
+/// `ovate backup --url`: the server makes it, in its own folder for backups.
+pub(crate) fn backup_running(url: &str, name: &str) -> Result<()> {
+    let answer = ask::post(url, "/ovate/v1/backups", "application/json", &json!({ "name": name }))?;
+    let report: Value = serde_json::from_slice(&answer).context("the answer is not JSON")?;
+    let [segments, rows, bytes] = ["segments", "rows", "bytes"].map(|field| &report[field]);
+    let path = report["path"].as_str().unwrap_or(name);
+    println!("{segments} segments, {rows} rows, {bytes} bytes in {path} on the server");
+    Ok(())
+}
+
+/// `ovate restore`: checks the backup, copies it into an empty folder, and checks the copy.
+pub(crate) fn restore(backup: &Path, folder: &Path) -> Result<()> {
+    let store = open(backup)?;
+    println!("checking {}", backup.display());
+    check(&store).with_context(|| format!("{} cannot be restored as it is", backup.display()))?;
+    copy(&store, folder).with_context(|| format!("nothing was restored in {}", folder.display()))?;
+    println!("checking {}", folder.display());
+    check(&*open(folder)?).with_context(|| format!("{} is not sound; remove it", folder.display()))?;
+    println!("restored; offsets came with the rows, so reading goes on where they end");
+    Ok(())
+}
+
+/// `ovate compact`: merges small segments until there are none to merge, whether their chunks are quiet or not.
+pub(crate) fn compact(folder: &Path) -> Result<()> {
+    let store = open(folder)?;
+    let options = CompactionOptions { quiet_ms: 0, ..CompactionOptions::default() };
+    let now_ms = chrono::Utc::now().timestamp_millis();
+    let all = store.segment_records(None)?.iter().filter(|record| record.used).count();
+    let (line, mut merged, mut made) = (ProgressLine::default(), 0, 0);
+    for name in store.datasources() {
+        let Some(datasource) = store.datasource(&name) else { continue };
+        while let Some(done) = datasource.compact(&options, now_ms).with_context(|| format!("in {name}"))? {
+            merged += done.merged.len();
+            made += done.segments.len();
+            let (segment, bytes_done, bytes) =
+                (done.merged.first().map_or("", String::as_str), merged as u64, all as u64);
+            line.show(&WorkProgress { segment, segments_done: merged, segments: all, bytes_done, bytes });
+        }
+    }
+    line.clear();
+    println!("{merged} of {all} segments became {made}");
     Ok(())
 }
 
@@ -89,5 +153,73 @@ impl ProgressLine {
         if self.percent.take().is_some() && stderr().is_terminal() {
             eprint!("\r\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ovate_storage::time::Granularity;
+    use ovate_storage::{Progress, RowBatch, TableSchema};
+
+    /// A data folder with three segments of one chunk: three publishes of two rows each.
+    fn filled(folder: &Path) -> u64 {
+        let store = Store::open(folder, StoreOptions::default()).unwrap();
+        let (columns, segment_granularity) = (Vec::new(), Granularity::day());
+        let query_granularity = Granularity::NONE;
+        let schema = TableSchema { columns, segment_granularity, query_granularity, rollup: false };
+        let datasource = store.ensure_datasource("doors", Arc::new(schema)).unwrap();
+        for at in 1..=3 {
+            let mut progress = Progress::default();
+            progress.set("topic", 0, at * 2);
+            let batch = RowBatch { time: vec![at, at + 10], ..RowBatch::default() };
+            datasource.writer().append(batch, &progress, 0).unwrap();
+            datasource.publish(at).unwrap();
+        }
+        rows(&store)
+    }
+
+    fn rows(store: &Store) -> u64 {
+        store.datasource("doors").unwrap().snapshot().rows() as u64
+    }
+
+    #[test]
+    fn a_restored_folder_has_the_rows_and_their_offsets() {
+        let folder = tempfile::tempdir().unwrap();
+        let [data, copy, restored] = ["data", "copy", "restored"].map(|name| folder.path().join(name));
+        assert_eq!(filled(&data), 6);
+        backup(&data, &copy).unwrap();
+        restore(&copy, &restored).unwrap();
+        {
+            let store = open(&restored).unwrap();
+            assert_eq!(rows(&store), 6);
+            let progress = store.catalog().progress("doors").unwrap().unwrap();
+            assert_eq!(progress.next_offset("topic", 0), Some(6));
+        }
+        assert!(restore(&copy, &restored).is_err(), "what is there is not overwritten");
+        assert!(restore(&folder.path().join("nowhere"), &folder.path().join("x")).is_err());
+    }
+
+    #[test]
+    fn a_damaged_backup_is_not_restored() {
+        let folder = tempfile::tempdir().unwrap();
+        let [data, restored] = ["data", "restored"].map(|name| folder.path().join(name));
+        filled(&data);
+        let segments = data.join("segments/doors");
+        let segment = std::fs::read_dir(segments).unwrap().next().unwrap().unwrap().path();
+        std::fs::write(segment.join("data.arrow"), "not these bytes").unwrap();
+        assert!(restore(&data, &restored).unwrap_err().to_string().contains("cannot be restored"));
+        assert!(!restored.exists());
+    }
+
+    #[test]
+    fn a_compacted_folder_has_the_same_rows_in_fewer_segments() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        filled(&data);
+        compact(&data).unwrap();
+        let store = open(&data).unwrap();
+        assert_eq!((rows(&store), store.segment_records(None).unwrap().len()), (6, 1));
+        assert!(store.verify(|_| {}).unwrap().findings.is_empty());
     }
 }

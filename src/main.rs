@@ -2,6 +2,7 @@
 //! put together.
 
 mod ask;
+mod care;
 mod cli;
 mod demo;
 mod folder;
@@ -13,7 +14,7 @@ mod system;
 use std::io::Read;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 
 use cli::{Cli, Command};
@@ -55,7 +56,6 @@ fn run(cli: Cli) -> Result<()> {
         Command::Query(query) => ask::run(&query),
         Command::Segments(folder) => folder::list_segments(&folder.data),
         Command::Verify(folder) => folder::verify(&folder.data),
-        Command::Backup(backup) => folder::backup(&backup.data, &backup.to),
         #[cfg(debug_assertions)]
         Command::FailPoints => {
             for name in ovate_storage::fail_point::NAMES {
@@ -63,6 +63,13 @@ fn run(cli: Cli) -> Result<()> {
             }
             Ok(())
         }
+        Command::Backup(backup) => match (&backup.url, &backup.name, &backup.data, &backup.to) {
+            (Some(url), Some(name), ..) => folder::backup_running(url, name),
+            (_, _, Some(data), Some(to)) => folder::backup(data, to),
+            _ => bail!("say what to copy: --data DIR --to DIR, or --url URL --name NAME"),
+        },
+        Command::Restore(restore) => folder::restore(&restore.from, &restore.data),
+        Command::Compact(folder) => folder::compact(&folder.data),
         Command::HashPassword => {
             let mut password = String::new();
             std::io::stdin().read_to_string(&mut password).context("cannot read the password")?;

@@ -1,8 +1,8 @@
 //! A running store: everything that `serve` and `demo` start, and the order in which it starts and ends.
 //!
 //! ```text
-//!  start:  listener bound ─► store opened ─► engine ─► supervisors resumed ─► requests served
-//!  end:    no new requests ─► readers stopped, hot rows published ─► folder unlocked
+//!  start:  listener bound ─► store opened ─► engine ─► supervisors resumed ─► care begun ─► requests served
+//!  end:    no new requests ─► readers stopped, hot rows published ─► care ended ─► folder unlocked
 //! ```
 
 use std::net::SocketAddr;
@@ -14,11 +14,12 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use ovate_api::{ApiOptions, AppState, AuthOptions, Parts, User};
 use ovate_ingest::{IngestOptions, OffsetPolicy, SupervisorManager};
 use ovate_query::{Engine, EngineOptions, SystemTables};
-use ovate_storage::{Store, StoreOptions};
+use ovate_storage::{CompactionOptions, Store, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::care::Care;
 use crate::settings::{DEFAULT_LISTEN, Settings};
 use crate::system::System;
 
@@ -27,6 +28,7 @@ use crate::system::System;
 pub(crate) struct Server {
     address: SocketAddr,
     supervisors: Arc<SupervisorManager>,
+    care: Care,
     shutdown: CancellationToken,
     serving: JoinHandle<Result<(), ovate_api::ApiError>>,
 }
@@ -53,13 +55,15 @@ impl Server {
         let system: Arc<dyn SystemTables> =
             Arc::new(System::new(Arc::clone(&supervisors), Arc::clone(&store), address));
         let engine = Engine::new(Arc::clone(&store), Arc::clone(&system), engine_options(settings, data))?;
+        let compaction = settings.compaction.unwrap_or(true).then(CompactionOptions::default);
+        let care = Care::start(Arc::clone(&store), compaction)?;
         let parts =
             Parts { engine, supervisors: Arc::clone(&supervisors), store, system, metrics: Some(metrics) };
         let state = AppState::new(parts, api)?;
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(ovate_api::serve(listener, state, shutdown.clone()));
         tracing::info!(%address, data = %data.display(), "ready");
-        Ok(Self { address, supervisors, shutdown, serving })
+        Ok(Self { address, supervisors, care, shutdown, serving })
     }
 
     /// Where it listens.
@@ -83,6 +87,8 @@ impl Server {
         };
         self.shutdown.cancel();
         let published = self.supervisors.shutdown().await;
+        let care = self.care;
+        tokio::task::spawn_blocking(|| care.stop()).await.context("the care for segments did not end")?;
         let served = match served {
             Some(ended) => ended,
             None => self.serving.await,
@@ -126,5 +132,6 @@ fn api_options(settings: &Settings, address: SocketAddr) -> Result<ApiOptions> {
     let users = settings.users()?;
     let users = users.into_iter().map(|(name, password_hash)| User { name, password_hash }).collect();
     let options = settings.limits.api(ApiOptions::default());
-    Ok(ApiOptions { auth: AuthOptions { users }, advertised: address.to_string(), ..options })
+    let backup_folder = settings.backup_folder.clone();
+    Ok(ApiOptions { auth: AuthOptions { users }, advertised: address.to_string(), backup_folder, ..options })
 }

@@ -46,6 +46,14 @@ pub(crate) struct Settings {
     #[arg(long, value_enum, value_name = "POLICY", env = "OVATE_OFFSET_POLICY")]
     pub offset_policy: Option<Policy>,
 
+    /// Whether small segments are merged while the store runs [default: true].
+    #[arg(long, value_name = "BOOL", env = "OVATE_COMPACTION")]
+    pub compaction: Option<bool>,
+
+    /// Where backups of the running store are made [default: backups in the data folder].
+    #[arg(long, value_name = "DIR", env = "OVATE_BACKUP_FOLDER")]
+    pub backup_folder: Option<PathBuf>,
+
     /// What to log: a level, or `module=level` pairs [default: info].
     #[arg(long, value_name = "FILTER", env = "OVATE_LOG")]
     pub log: Option<String>,

@@ -21,6 +21,7 @@
 
 mod auth;
 mod body;
+mod clock;
 mod error;
 pub mod formats;
 mod framing;

@@ -1,6 +1,7 @@
 //! What every route shares: the engine, the supervisors, the store, and who may use them.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct ApiOptions {
     pub auth: AuthOptions,
     /// The address that clients reach this server at, `host:port`: what leader and server lists name.
     pub advertised: String,
+    /// Where backups are made; `backups` in the data folder, if `None`.
+    pub backup_folder: Option<PathBuf>,
     /// Connections that may be open at once; further ones wait.
     pub connections_max: usize,
     /// A connection that has not sent a request's headers for so long is closed.
@@ -44,6 +47,7 @@ impl Default for ApiOptions {
         Self {
             auth: AuthOptions::default(),
             advertised: "127.0.0.1:8888".to_owned(),
+            backup_folder: None,
             connections_max: 1024,
             header_timeout: Duration::from_mins(1),
             header_bytes_max: 64 << 10,

@@ -13,9 +13,10 @@ use std::path::Path;
 use std::sync::PoisonError;
 
 use crate::catalog::Catalog;
-use crate::datasource::{Shared, segment_folder};
+use crate::datasource::Shared;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
+use crate::names::segment_folder;
 use crate::segment::{DATA_FILE, INDEX_FILE};
 use crate::store::sync_ancestors;
 use crate::verify::WorkProgress;

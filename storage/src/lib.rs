@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!  RowBatch ──► Writer ──► hot index ──publish──► segment files ──► catalog (one commit)
-//!                │            │                        │
-//!                └── Progress │                        │
-//!                             └──────► Snapshot ◄──────┘  ──► queries
+//!                │            │                     ▲  │
+//!                └── Progress │              compact └──┤
+//!                             └──────► Snapshot ◄───────┘  ──► queries
 //! ```
 //!
 //! * [`dictionary`], [`rows`], [`hot`]: rows that just arrived, columnar, visible as soon as they are appended.
@@ -12,6 +12,7 @@
 //! * [`timeline`]: which segment answers for which stretch of time.
 //! * [`catalog`]: the one commit point: segments and the stream offsets they cover change in one transaction.
 //! * [`store`], [`datasource`], [`snapshot`]: how the pieces meet, and what a query sees.
+//! * [`compaction`], [`retention`]: which small segments are merged into large ones, and which are kept.
 //! * [`verify`], [`backup`]: whether everything is there, and a second copy of it.
 //! * [`time`]: intervals, periods, granularities.
 //! * [`disk`]: the file system, as the order of writes that a crash must respect.
@@ -24,14 +25,17 @@
 
 pub mod backup;
 pub mod catalog;
+pub mod compaction;
 pub mod datasource;
 pub mod dictionary;
 pub mod disk;
 pub mod error;
 pub mod fail_point;
 pub mod hot;
+mod names;
 mod orphans;
 pub mod progress;
+pub mod retention;
 pub mod rows;
 pub mod schema;
 mod seal;
@@ -40,17 +44,20 @@ pub mod snapshot;
 pub mod store;
 #[cfg(test)]
 mod tests;
+mod thaw;
 pub mod time;
 pub mod timeline;
 pub mod verify;
 
 pub use backup::BackupReport;
-pub use catalog::{Catalog, SegmentRecord};
-pub use datasource::{Datasource, Published};
+pub use catalog::{Catalog, RuleChange, SegmentRecord};
+pub use compaction::CompactionOptions;
+pub use datasource::{Compacted, Datasource, Published, Quarantined, Selection};
 pub use dictionary::{Dictionary, NULL_CODE};
 pub use error::{Result, StorageError};
 pub use hot::Writer;
 pub use progress::{PartitionKey, Progress, StreamIdentity};
+pub use retention::{DEFAULT_RULES, Rule};
 pub use rows::{BatchColumn, RowBatch};
 pub use schema::{ColumnRole, ColumnSpec, ColumnType, Rollup, TIME_COLUMN, TableSchema};
 pub use segment::{BLOCK_ROWS, BlockStats, Postings, Scalar};

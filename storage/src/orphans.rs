@@ -9,9 +9,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::SegmentRecord;
-use crate::datasource::{Shared, segment_folder};
+use crate::datasource::Shared;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
+use crate::names::segment_folder;
 use crate::segment::{DATA_FILE, INDEX_FILE};
 
 /// The orphans of a data folder whose catalog has `records`, sorted.

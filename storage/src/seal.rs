@@ -1,4 +1,5 @@
-//! Sealing: frozen hot rows become segments, one or more per time chunk.
+//! Sealing: frozen rows become segments, one or more per time chunk. Where the rows come from, the hot index or
+//! smaller segments ([`crate::thaw`]), makes no difference to the bytes that are written.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,6 +13,7 @@ use crate::error::Result;
 use crate::hot::{Frozen, Run, RunColumn};
 use crate::segment::{InputColumn, SegmentInput, SegmentSummary, write_segment};
 use crate::time::Interval;
+use crate::timeline;
 
 /// All rows of a frozen generation, joined and ready to be written.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ pub(crate) struct Sealing<'a> {
 /// The rows of one segment to be.
 #[derive(Debug)]
 pub(crate) struct Chunk {
-    pub(crate) interval: Interval,
+    pub(crate) place: timeline::Chunk,
     /// Positions in the joined rows; `None` for all.
     rows: Option<Vec<u32>>,
 }
@@ -44,15 +46,20 @@ impl<'a> Sealing<'a> {
     }
 
     /// The segments to be: one per time chunk, and more where a chunk has more than `segment_rows_max` rows.
-    pub(crate) fn chunks(&self, segment_rows_max: usize) -> Vec<Chunk> {
-        cut(&self.run, self.frozen, segment_rows_max)
+    /// `chunk_of` gives the chunk of a time, and the stretch around it that belongs to the same.
+    pub(crate) fn chunks(
+        &self,
+        segment_rows_max: usize,
+        chunk_of: impl Fn(i64) -> (timeline::Chunk, Interval),
+    ) -> Vec<Chunk> {
+        cut(&self.run, segment_rows_max, chunk_of)
     }
 
     /// The rows of a chunk in two halves; `None` if there is only one row.
     pub(crate) fn halves(&self, chunk: &Chunk) -> Option<[Chunk; 2]> {
         let rows = chunk.rows.clone().unwrap_or_else(|| (0..self.run.rows() as u32).collect());
         let (first, second) = rows.split_at(rows.len() / 2);
-        let half = |rows: &[u32]| Chunk { interval: chunk.interval, rows: Some(rows.to_vec()) };
+        let half = |rows: &[u32]| Chunk { place: chunk.place.clone(), rows: Some(rows.to_vec()) };
         (!first.is_empty()).then(|| [half(first), half(second)])
     }
 
@@ -63,12 +70,11 @@ impl<'a> Sealing<'a> {
         disk: &dyn Disk,
         folder: &Path,
         datasource: &str,
-        version: &str,
     ) -> Result<SegmentSummary> {
         let input = SegmentInput {
             datasource,
-            interval: chunk.interval,
-            version,
+            interval: chunk.place.interval,
+            version: &chunk.place.version,
             columns: &self.frozen.columns,
             time: &self.run.time,
             values: &self.values,
@@ -98,29 +104,37 @@ fn input_column(column: Option<&RunColumn>, values: Option<ArrayRef>) -> InputCo
 }
 
 /// Which rows go into which segment: by time chunk, and within one by order of arrival.
-fn cut(run: &Run, frozen: &Frozen, segment_rows_max: usize) -> Vec<Chunk> {
-    let granularity = &frozen.schema.segment_granularity;
-    let first = granularity.bucket(run.time_range.0);
-    if first.contains(run.time_range.1) && run.rows() <= segment_rows_max {
-        return vec![Chunk { interval: first, rows: None }];
+fn cut(
+    run: &Run,
+    segment_rows_max: usize,
+    chunk_of: impl Fn(i64) -> (timeline::Chunk, Interval),
+) -> Vec<Chunk> {
+    let (mut place, mut stretch) = chunk_of(run.time_range.0);
+    if stretch.contains(run.time_range.1) && run.rows() <= segment_rows_max {
+        return vec![Chunk { place, rows: None }];
     }
-    let mut by_chunk: BTreeMap<Interval, Vec<u32>> = BTreeMap::new();
-    // Neighbours are mostly of one chunk, so the calendar is asked once per change.
-    let mut current = first;
+    let mut by_chunk: BTreeMap<timeline::Chunk, Vec<u32>> = BTreeMap::new();
+    // Neighbours are mostly of one chunk, and there are few chunks: each stretch is asked for once.
+    let mut known = BTreeMap::from([(stretch.start_ms, (stretch, place.clone()))]);
     let mut rows: Vec<u32> = Vec::new();
     for (row, &time) in run.time.iter().enumerate() {
-        if !current.contains(time) {
-            by_chunk.entry(current).or_default().append(&mut rows);
-            current = granularity.bucket(time);
+        if !stretch.contains(time) {
+            by_chunk.entry(place).or_default().append(&mut rows);
+            let before = known.range(..=time).next_back().map(|(_, found)| found.clone());
+            (stretch, place) = before.filter(|(stretch, _)| stretch.contains(time)).unwrap_or_else(|| {
+                let (place, stretch) = chunk_of(time);
+                known.insert(stretch.start_ms, (stretch, place.clone()));
+                (stretch, place)
+            });
         }
         rows.push(row as u32);
     }
-    by_chunk.entry(current).or_default().append(&mut rows);
+    by_chunk.entry(place).or_default().append(&mut rows);
     by_chunk
         .into_iter()
-        .flat_map(|(interval, rows)| {
+        .flat_map(|(place, rows)| {
             rows.chunks(segment_rows_max)
-                .map(|rows| Chunk { interval, rows: Some(rows.to_vec()) })
+                .map(|rows| Chunk { place: place.clone(), rows: Some(rows.to_vec()) })
                 .collect::<Vec<_>>()
         })
         .collect()

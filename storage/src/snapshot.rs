@@ -1,6 +1,7 @@
 //! What a query sees of a datasource: all rows of one moment, each exactly once, sealed and hot alike.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -123,17 +124,40 @@ impl SegmentHandle {
     /// The segment, mapped. A segment that is damaged stays so: every query that needs it is told the same. A call
     /// to the disk that fails is tried again by the next query: too many open files are not damage.
     pub fn open(&self) -> Result<&Segment> {
-        let named = |reason: &String| {
-            StorageError::damaged(&self.folder, format!("segment {}: {reason}", self.record.id))
-        };
-        if let Some(opened) = self.opened.get() {
-            return opened.as_ref().map_err(named);
+        if let Some(reason) = self.damage() {
+            return Err(self.damaged(reason));
+        }
+        if let Some(Ok(segment)) = self.opened.get() {
+            return Ok(segment);
         }
         let opened = match Segment::open(&*self.disk, &self.folder, Some(&self.record.files)) {
-            Err(error @ StorageError::Io { .. }) => return Err(named(&error.to_string())),
+            Err(StorageError::Io { source, action, path }) if source.kind() != ErrorKind::NotFound => {
+                return Err(self.damaged(&StorageError::Io { action, path, source }.to_string()));
+            }
             opened => opened.map_err(|error| error.to_string()),
         };
-        self.opened.get_or_init(|| opened).as_ref().map_err(named)
+        self.opened.get_or_init(|| opened).as_ref().map_err(|reason| self.damaged(reason))
+    }
+
+    /// What was found to be wrong with the segment's files, if anything was. A segment is in quarantine from then on
+    /// until the process starts anew: whatever needs it fails, even where its bytes are sound.
+    pub fn damage(&self) -> Option<&str> {
+        match self.opened.get()? {
+            Ok(segment) => segment.damage(),
+            Err(reason) => Some(reason),
+        }
+    }
+
+    /// Reads of the segment. Damage that this finds is named in the same words ever after.
+    pub(crate) fn read<'a, T>(&'a self, call: impl FnOnce(&'a Segment) -> Result<T>) -> Result<T> {
+        call(self.open()?).map_err(|error| match self.damage() {
+            Some(reason) => self.damaged(reason),
+            None => error,
+        })
+    }
+
+    fn damaged(&self, reason: &str) -> StorageError {
+        StorageError::damaged(&self.folder, format!("segment {}: {reason}", self.record.id))
     }
 }
 
@@ -197,7 +221,7 @@ impl Part {
     /// `__time`, in milliseconds, without NULLs.
     pub fn time(&self) -> Result<Int64Array> {
         match self {
-            Self::Segment(part) => part.handle.open()?.time(),
+            Self::Segment(part) => part.handle.read(Segment::time),
             Self::Hot(part) => Ok(part.time()),
         }
     }
@@ -206,7 +230,7 @@ impl Part {
     /// the part has no such column, which reads as NULL. No copy is made and repeated calls are cheap.
     pub fn column(&self, name: &str) -> Result<Option<ArrayRef>> {
         match self {
-            Self::Segment(part) => part.handle.open()?.column(name),
+            Self::Segment(part) => part.handle.read(|segment| segment.column(name)),
             Self::Hot(part) => part.column(name),
         }
     }
@@ -227,7 +251,7 @@ impl Part {
     /// Posting lists of a sealed string column that has a bitmap index.
     pub fn postings(&self, name: &str) -> Result<Option<Postings>> {
         match self {
-            Self::Segment(part) => part.handle.open()?.postings(name),
+            Self::Segment(part) => part.handle.read(|segment| segment.postings(name)),
             Self::Hot(_) => Ok(None),
         }
     }
@@ -235,7 +259,7 @@ impl Part {
     /// Statistics per [`crate::BLOCK_ROWS`] rows of a sealed column, `__time` included.
     pub fn blocks(&self, name: &str) -> Result<Option<&[BlockStats]>> {
         match self {
-            Self::Segment(part) => part.handle.open()?.blocks(name),
+            Self::Segment(part) => part.handle.read(|segment| segment.blocks(name)),
             Self::Hot(_) => Ok(None),
         }
     }

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::catalog::{Catalog, DatasourceRecord, SegmentRecord};
-use crate::datasource::{Datasource, Shared};
+use crate::datasource::{Datasource, Selection, Shared};
 use crate::disk::{Disk, RealDisk};
 use crate::error::{Result, StorageError};
 use crate::orphans;
@@ -133,14 +133,14 @@ impl Store {
         Ok(records)
     }
 
-    /// Takes published segments inside `interval` (all, if `None`) out of use. Returns how many. Hot rows stay.
-    pub fn mark_unused(&self, datasource: &str, interval: Option<Interval>) -> Result<usize> {
-        self.known(datasource)?.mark_unused(interval)
+    /// Takes published segments out of use. Returns how many. Hot rows stay.
+    pub fn mark_unused(&self, datasource: &str, selection: &Selection) -> Result<usize> {
+        self.known(datasource)?.mark_unused(selection)
     }
 
-    /// Puts unused segments inside `interval` (all, if `None`) back into use. Returns how many.
-    pub fn mark_used(&self, datasource: &str, interval: Option<Interval>) -> Result<usize> {
-        self.known(datasource)?.mark_used(interval)
+    /// Puts unused segments back into use. Returns how many.
+    pub fn mark_used(&self, datasource: &str, selection: &Selection) -> Result<usize> {
+        self.known(datasource)?.mark_used(selection)
     }
 
     /// Removes unused segments inside `interval` for good, first from the catalog, then from disk. Returns how many.

@@ -8,8 +8,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::catalog::{Catalog, SegmentRecord};
-use crate::datasource::{Shared, segment_folder, segment_id};
+use crate::datasource::Shared;
 use crate::error::{Result, StorageError};
+use crate::names::{segment_folder, segment_id};
 use crate::orphans;
 use crate::segment::Segment;
 
@@ -153,11 +154,13 @@ fn contradiction(record: &SegmentRecord) -> Option<String> {
 
 /// The tables that cannot be read to their end.
 fn unreadable(catalog: &Catalog) -> Vec<String> {
-    let tables: [(&str, Result<()>); 4] = [
+    let tables: [(&str, Result<()>); 6] = [
         ("datasources", catalog.datasources().map(drop)),
         ("offsets", catalog.all_progress().map(drop)),
         ("supervisors", catalog.supervisors().map(drop)),
         ("supervisor history", catalog.supervisor_history(None).map(drop)),
+        ("rules", catalog.rules().map(drop)),
+        ("rule history", catalog.rule_history(None).map(drop)),
     ];
     tables.into_iter().filter_map(|(name, read)| Some(format!("{name}: {}", read.err()?))).collect()
 }

@@ -1,4 +1,4 @@
-//! `/druid/coordinator/v1`, apart from datasources: leader, load status, segments of the catalog, servers, rules.
+//! `/druid/coordinator/v1`, apart from datasources: leader, load status, segments of the catalog, servers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,8 +24,6 @@ pub(super) fn routes() -> Routes {
         ("/druid/coordinator/v1/loadqueue", get(load_queue)),
         ("/druid/coordinator/v1/servers", get(servers)),
         ("/druid/coordinator/v1/tiers", get(tiers)),
-        ("/druid/coordinator/v1/rules", get(rules)),
-        ("/druid/coordinator/v1/rules/{datasource}", get(rules_of)),
         ("/druid/coordinator/v1/config", get(config)),
         ("/druid/coordinator/v1/config/compaction", get(compaction)),
         ("/druid/coordinator/v1/metadata/datasources", get(metadata_datasources)),
@@ -74,20 +72,6 @@ async fn servers(State(state): State<AppState>, uri: Uri) -> Json<Value> {
 
 async fn tiers() -> Json<Value> {
     Json(json!(["_default_tier"]))
-}
-
-/// What is kept: everything, for ever. The rules cannot be changed.
-async fn rules() -> Json<Value> {
-    Json(json!({ "_default": [keep_forever()] }))
-}
-
-async fn rules_of(Path(datasource): Path<String>, uri: Uri) -> Json<Value> {
-    let default = datasource == "_default" || Parameters::of(&uri).has("full");
-    Json(if default { json!([keep_forever()]) } else { json!([]) })
-}
-
-fn keep_forever() -> Value {
-    json!({ "tieredReplicants": { "_default_tier": 1 }, "useDefaultTierForNull": true, "type": "loadForever" })
 }
 
 /// Druid's settings, as far as they mean anything in one process.

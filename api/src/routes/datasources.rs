@@ -12,7 +12,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use ovate_storage::time::{Interval, Zone, parse::parse_iso};
-use ovate_storage::{StorageError, Store};
+use ovate_storage::{Selection, StorageError, Store};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -28,6 +28,10 @@ pub(super) fn routes() -> Routes {
         ("/druid/coordinator/v1/datasources", get(list)),
         ("/druid/coordinator/v1/datasources/{name}", get(one).post(use_all).delete(disable)),
         ("/druid/coordinator/v1/datasources/{name}/segments", get(segments)),
+        (
+            "/druid/coordinator/v1/datasources/{name}/segments/{id}",
+            get(segment).post(use_segment).delete(disable_segment),
+        ),
         ("/druid/coordinator/v1/datasources/{name}/intervals", get(intervals)),
         (
             "/druid/coordinator/v1/datasources/{name}/intervals/{interval}",
@@ -79,6 +83,34 @@ async fn segments(
     Ok(found(served_of(&state, name).await?.map(shown)))
 }
 
+async fn segment(
+    State(state): State<AppState>,
+    Path((name, id)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let segments = served_of(&state, name).await?.unwrap_or_default();
+    let shown = segments
+        .iter()
+        .find(|segment| segment.id == id)
+        .map(|segment| json!({ "metadata": served_json(segment), "servers": [state.options.advertised] }));
+    Ok(found(shown))
+}
+
+async fn use_segment(
+    State(state): State<AppState>,
+    Path((name, id)): Path<(String, String)>,
+) -> Result<Json<Value>, Refusal> {
+    let marked = move || none_if_unknown(state.store.mark_used(&name, &Selection::Ids(vec![id])));
+    Ok(changed(blocking(marked).await?))
+}
+
+async fn disable_segment(
+    State(state): State<AppState>,
+    Path((name, id)): Path<(String, String)>,
+) -> Result<Json<Value>, Refusal> {
+    let marked = move || none_if_unknown(state.store.mark_unused(&name, &Selection::Ids(vec![id])));
+    Ok(changed(blocking(marked).await?))
+}
+
 async fn intervals(
     State(state): State<AppState>,
     Path(name): Path<String>,
@@ -121,7 +153,7 @@ async fn tiers(State(state): State<AppState>, Path(name): Path<String>) -> Resul
 }
 
 async fn use_all(State(state): State<AppState>, Path(name): Path<String>) -> Result<Json<Value>, Refusal> {
-    Ok(changed(blocking(move || none_if_unknown(state.store.mark_used(&name, None))).await?))
+    Ok(changed(blocking(move || none_if_unknown(state.store.mark_used(&name, &Selection::All))).await?))
 }
 
 async fn disable(
@@ -134,7 +166,7 @@ async fn disable(
         let interval = parameters.get("interval").map_or(Ok(Interval::ETERNITY), interval_of)?;
         return killed(state, name, interval).await;
     }
-    Ok(changed(blocking(move || none_if_unknown(state.store.mark_unused(&name, None))).await?)
+    Ok(changed(blocking(move || none_if_unknown(state.store.mark_unused(&name, &Selection::All))).await?)
         .into_response())
 }
 
@@ -151,12 +183,12 @@ async fn killed(state: AppState, name: String, interval: Interval) -> Result<Res
     Ok([(CONTENT_TYPE, "application/json")].into_response())
 }
 
-/// Which segments to mark.
+/// Which segments to mark: by one of the two.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Marked {
     interval: Option<String>,
-    segment_ids: Option<Value>,
+    segment_ids: Option<Vec<String>>,
 }
 
 async fn mark_unused(
@@ -164,8 +196,8 @@ async fn mark_unused(
     Path(name): Path<String>,
     Payload(body, _): Payload<Spec>,
 ) -> Result<Json<Value>, Refusal> {
-    let interval = marked(&body)?;
-    Ok(changed(blocking(move || none_if_unknown(state.store.mark_unused(&name, Some(interval)))).await?))
+    let selection = marked(&body)?;
+    Ok(changed(blocking(move || none_if_unknown(state.store.mark_unused(&name, &selection))).await?))
 }
 
 async fn mark_used(
@@ -173,18 +205,18 @@ async fn mark_used(
     Path(name): Path<String>,
     Payload(body, _): Payload<Spec>,
 ) -> Result<Json<Value>, Refusal> {
-    let interval = marked(&body)?;
-    Ok(changed(blocking(move || none_if_unknown(state.store.mark_used(&name, Some(interval)))).await?))
+    let selection = marked(&body)?;
+    Ok(changed(blocking(move || none_if_unknown(state.store.mark_used(&name, &selection))).await?))
 }
 
-fn marked(body: &[u8]) -> Result<Interval, Refusal> {
-    let marked: Marked = parse(body)?;
-    match (marked.interval, marked.segment_ids) {
-        (Some(interval), None) => interval_of(&interval),
-        (None, Some(_)) => {
-            Err(Refusal::unsupported("segmentIds: only an interval can be marked; give interval"))
-        }
-        _ => Err(Refusal::input("give interval, as in {\"interval\": \"2026-01-01/2026-02-01\"}")),
+fn marked(body: &[u8]) -> Result<Selection, Refusal> {
+    let Marked { interval, segment_ids } = parse(body)?;
+    match (interval, segment_ids) {
+        (Some(interval), None) => Ok(Selection::Inside(interval_of(&interval)?)),
+        (None, Some(ids)) if !ids.is_empty() => Ok(Selection::Ids(ids)),
+        _ => Err(Refusal::input(
+            "either interval or segmentIds must be given, as in {\"interval\": \"2026-01-01/2026-02-01\"}",
+        )),
     }
 }
 

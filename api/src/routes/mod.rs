@@ -1,5 +1,6 @@
 //! Druid's paths, service by service. A handler fetches, shows and answers; it decides nothing.
 
+mod backups;
 mod broker;
 mod coordinator;
 mod datasources;
@@ -7,6 +8,7 @@ mod native;
 mod not_found;
 mod overlord;
 mod page;
+mod rules;
 mod status;
 mod supervisors;
 
@@ -22,12 +24,14 @@ use crate::state::AppState;
 pub(crate) fn all() -> Router<AppState> {
     let mut router = Router::new();
     for routes in [
+        backups::routes(),
         broker::routes(),
         coordinator::routes(),
         datasources::routes(),
         native::routes(),
         overlord::routes(),
         page::routes(),
+        rules::routes(),
         status::routes(),
         supervisors::routes(),
     ] {

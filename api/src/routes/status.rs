@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Map, Value, json};
 
-use super::Routes;
+use super::{Parameters, Routes};
 use crate::refusal::Refusal;
 use crate::state::AppState;
 
@@ -50,14 +50,33 @@ fn resident_bytes() -> Option<u64> {
     pages.split_whitespace().nth(1)?.parse::<u64>().ok().map(|pages| pages * PAGE_BYTES)
 }
 
-/// `true`, as Druid says it, while every row that is read can be made durable; otherwise which datasource's cannot,
-/// and why.
-async fn health(State(state): State<AppState>) -> Response {
-    let stopped = stopped(&state);
-    if stopped.is_empty() {
-        return Json(true).into_response();
+/// `true`, as Druid says it, while every row that is read can be made durable and every segment can answer. With
+/// `full`, or as soon as rows cannot be made durable, what is wrong instead.
+async fn health(State(state): State<AppState>, uri: Uri) -> Response {
+    let (stopped, quarantined) = (stopped(&state), quarantined(&state));
+    let healthy = stopped.is_empty() && quarantined.is_empty();
+    let code = if stopped.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    if stopped.is_empty() && !Parameters::of(&uri).has("full") {
+        return Json(healthy).into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "healthy": false, "stopped": stopped }))).into_response()
+    let body = json!({ "healthy": healthy, "stopped": stopped, "quarantined": quarantined });
+    (code, Json(body)).into_response()
+}
+
+/// The damaged segments that queries need.
+fn quarantined(state: &AppState) -> Vec<Value> {
+    let datasources = state.store.datasources().into_iter().filter_map(|name| state.store.datasource(&name));
+    let segments = datasources.flat_map(|datasource| datasource.quarantined());
+    segments
+        .map(|segment| {
+            json!({
+                "dataSource": segment.record.datasource,
+                "segment": segment.record.id,
+                "interval": segment.record.interval.to_string(),
+                "reason": segment.reason,
+            })
+        })
+        .collect()
 }
 
 async fn properties(State(state): State<AppState>) -> Json<Value> {
@@ -102,5 +121,9 @@ async fn metrics(State(state): State<AppState>) -> Result<Response, Refusal> {
     let Some(handle) = &state.metrics else {
         return Err(Refusal::Plain(StatusCode::NOT_FOUND, "metrics are not recorded".to_owned()));
     };
+    for name in state.store.datasources() {
+        let found = state.store.datasource(&name).map_or(0, |datasource| datasource.quarantined().len());
+        metrics::gauge!("ovate_segments_quarantined", "datasource" => name).set(found as f64);
+    }
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response())
 }

@@ -1,6 +1,6 @@
 //! Things that have a life: a supervisor from its posting to its end, a datasource from hot rows to nothing.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::recorded::{recorded, shape_difference};
 use crate::world::World;
@@ -141,6 +141,34 @@ async fn an_interval_that_is_none_is_refused() {
         world.send("DELETE", "/druid/coordinator/v1/datasources/X?kill=true&interval=soon", &[], "").await;
     assert_eq!(answer.status, 400);
     assert!(answer.json()["errorMessage"].as_str().unwrap().contains("[soon]"));
-    let by_id = r#"{"segmentIds":["a"]}"#;
-    assert_eq!(world.post("/druid/coordinator/v1/datasources/X/markUnused", by_id).await.status, 501);
+    let both = r#"{"segmentIds":["a"],"interval":"2026/2027"}"#;
+    assert_eq!(world.post("/druid/coordinator/v1/datasources/X/markUnused", both).await.status, 400);
+    assert_eq!(world.post("/druid/coordinator/v1/datasources/X/markUnused", "{}").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_segment_goes_out_of_use_and_comes_back_by_its_id() {
+    let world = World::with_events().await;
+    world.publish();
+    let one = "/druid/coordinator/v1/datasources/EVENTS_GEO";
+    let ids = world.get(&format!("{one}/segments")).await.json();
+    let id = ids[0].as_str().unwrap();
+    let shown = world.get(&format!("{one}/segments/{id}")).await.json();
+    assert_eq!(shown["metadata"]["identifier"], id);
+
+    let changed = r#"{"numChangedSegments":1,"segmentStateChanged":true}"#;
+    let unchanged = r#"{"numChangedSegments":0,"segmentStateChanged":false}"#;
+    let path = format!("{one}/segments/{id}");
+    assert_eq!(world.send("DELETE", &path, &[], "").await.body, changed);
+    assert_eq!(world.send("DELETE", &path, &[], "").await.body, unchanged);
+    assert_eq!(world.get(&path).await.status, 204);
+    assert_eq!(world.post(&path, "").await.body, changed);
+    let by_id = json!({ "segmentIds": [id, "no such segment"] }).to_string();
+    assert_eq!(world.post(&format!("{one}/markUnused"), &by_id).await.body, changed);
+    assert_eq!(world.post(&format!("{one}/markUsed"), &by_id).await.body, changed);
+    assert_eq!(world.get(&path).await.status, 200);
+    assert_eq!(
+        world.send("DELETE", "/druid/coordinator/v1/datasources/X/segments/a", &[], "").await.body,
+        unchanged
+    );
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod care;
 #[path = "../../../tests/corpus/mod.rs"]
 mod corpus;
 mod hostile;

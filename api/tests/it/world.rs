@@ -76,40 +76,7 @@ impl World {
     }
 
     fn add_events(&self) {
-        let string = |name| ColumnSpec::dimension(name, ColumnType::String);
-        let columns = vec![
-            string("deviceId"),
-            string("eventNotificationName"),
-            string("remark"),
-            ColumnSpec::dimension("deviceLatitude", ColumnType::Float),
-        ];
-        let schema = TableSchema {
-            columns,
-            segment_granularity: Granularity::day(),
-            query_granularity: Granularity::NONE,
-            rollup: false,
-        };
-        let datasource = self.store.ensure_datasource("EVENTS_GEO", Arc::new(schema)).unwrap();
-        let mut writer = datasource.writer();
-        let devices = [
-            "edb90c47-6b6c-4e28-a16b-cbfd25344425",
-            "214acc94-b16b-4512-ab79-248c1876803c",
-            "a28cf072-53c2-42cb-bcd9-d132b792f696",
-        ];
-        let devices = devices.map(|id| writer.dictionary(0).intern(id)).to_vec();
-        let granted = writer.dictionary(1).intern("accessGranted");
-        let remark = writer.dictionary(2).intern("ends with \\");
-        let batch = RowBatch {
-            time: vec![TEN_MS, TEN_MS + 36, TEN_MS + 72],
-            raw_time: None,
-            columns: vec![
-                BatchColumn::Codes(devices),
-                BatchColumn::Codes(vec![granted; 3]),
-                BatchColumn::Codes(vec![remark, NULL_CODE, remark]),
-                BatchColumn::Float(Float32Array::from(vec![47.372204, 47.369926, 47.36925])),
-            ],
-        };
-        writer.append(batch, &Progress::default(), TEN_MS).unwrap();
+        append_events(&self.store);
     }
 
     /// Moves what has arrived into segments.
@@ -157,4 +124,47 @@ impl World {
             body: String::from_utf8_lossy(&body).into_owned(),
         }
     }
+}
+
+/// Appends the first three rows of the recorded EVENTS_GEO.
+pub(crate) fn append_events(store: &Store) {
+    append_events_at(store, TEN_MS);
+}
+
+/// As [`append_events`], beginning at another time.
+pub(crate) fn append_events_at(store: &Store, start_ms: i64) {
+    let string = |name| ColumnSpec::dimension(name, ColumnType::String);
+    let columns = vec![
+        string("deviceId"),
+        string("eventNotificationName"),
+        string("remark"),
+        ColumnSpec::dimension("deviceLatitude", ColumnType::Float),
+    ];
+    let schema = TableSchema {
+        columns,
+        segment_granularity: Granularity::day(),
+        query_granularity: Granularity::NONE,
+        rollup: false,
+    };
+    let datasource = store.ensure_datasource("EVENTS_GEO", Arc::new(schema)).unwrap();
+    let mut writer = datasource.writer();
+    let devices = [
+        "edb90c47-6b6c-4e28-a16b-cbfd25344425",
+        "214acc94-b16b-4512-ab79-248c1876803c",
+        "a28cf072-53c2-42cb-bcd9-d132b792f696",
+    ];
+    let devices = devices.map(|id| writer.dictionary(0).intern(id)).to_vec();
+    let granted = writer.dictionary(1).intern("accessGranted");
+    let remark = writer.dictionary(2).intern("ends with \\");
+    let batch = RowBatch {
+        time: vec![start_ms, start_ms + 36, start_ms + 72],
+        raw_time: None,
+        columns: vec![
+            BatchColumn::Codes(devices),
+            BatchColumn::Codes(vec![granted; 3]),
+            BatchColumn::Codes(vec![remark, NULL_CODE, remark]),
+            BatchColumn::Float(Float32Array::from(vec![47.372204, 47.369926, 47.36925])),
+        ],
+    };
+    writer.append(batch, &Progress::default(), TEN_MS).unwrap();
 }

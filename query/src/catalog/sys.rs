@@ -1,6 +1,7 @@
 //! `sys`: segments, servers, tasks and supervisors, column by column as Druid has them.
 //!
-//! Rows that just arrived show as one segment per datasource that is real-time and not published.
+//! Rows that just arrived show as one segment per datasource that is real-time and not published. A damaged segment
+//! is active, as queries need it, and not available.
 
 use ovate_storage::time::{Interval, format_instant};
 use ovate_storage::{ColumnRole, ColumnSpec, Part};
@@ -127,7 +128,8 @@ fn segments(catalog: &Catalog) -> Result<Vec<SegmentRow>, QueryError> {
         .collect();
     for record in records.iter().filter(|record| record.used) {
         let serving = snapshots.iter().filter(|s| *s.datasource == *record.datasource).flat_map(|s| &s.parts);
-        let is_visible = serving.into_iter().any(|part| part.id() == record.id);
+        let part = serving.into_iter().find(|part| part.id() == record.id);
+        let is_damaged = matches!(part, Some(Part::Segment(part)) if part.handle().damage().is_some());
         out.push(segment(&Segment {
             id: record.id.clone(),
             datasource: &record.datasource,
@@ -138,7 +140,8 @@ fn segments(catalog: &Catalog) -> Result<Vec<SegmentRow>, QueryError> {
             size_bytes: record.size_bytes as i64,
             columns: &record.columns,
             is_published: true,
-            is_visible,
+            is_visible: part.is_some(),
+            is_damaged,
         }));
     }
     for snapshot in &snapshots {
@@ -163,6 +166,7 @@ fn segments(catalog: &Catalog) -> Result<Vec<SegmentRow>, QueryError> {
             columns: &snapshot.schema.columns,
             is_published: false,
             is_visible: true,
+            is_damaged: false,
         }));
     }
     Ok(out)
@@ -179,6 +183,7 @@ struct Segment<'a> {
     columns: &'a [ColumnSpec],
     is_published: bool,
     is_visible: bool,
+    is_damaged: bool,
 }
 
 fn segment(segment: &Segment<'_>) -> SegmentRow {
@@ -193,6 +198,7 @@ fn segment(segment: &Segment<'_>) -> SegmentRow {
     };
     let shard_spec =
         json!({"type": "numbered", "partitionNum": segment.partition_num, "partitions": 0}).to_string();
+    let is_available = segment.is_visible && !segment.is_damaged;
     let row = vec![
         segment.id.clone().into(),
         segment.datasource.into(),
@@ -201,11 +207,11 @@ fn segment(segment: &Segment<'_>) -> SegmentRow {
         segment.size_bytes.into(),
         segment.version.clone().into(),
         segment.partition_num.into(),
-        1_i64.into(),
+        i64::from(!segment.is_damaged).into(),
         segment.rows.into(),
         segment.is_visible.into(),
         segment.is_published.into(),
-        segment.is_visible.into(),
+        is_available.into(),
         (!segment.is_published).into(),
         (!segment.is_visible).into(),
         shard_spec.into(),
@@ -214,7 +220,7 @@ fn segment(segment: &Segment<'_>) -> SegmentRow {
         Cell::Null,
         if segment.is_published { 1_i64 } else { -1 }.into(),
     ];
-    SegmentRow { id: segment.id.clone(), is_available: segment.is_visible, row }
+    SegmentRow { id: segment.id.clone(), is_available, row }
 }
 
 fn server_segments(catalog: &Catalog) -> Result<Vec<Vec<Cell>>, QueryError> {

@@ -1,6 +1,6 @@
 //! The catalog: what the store holds, in one redb file.
 //!
-//! Segments added, segments retired and the stream offsets they cover change in ONE transaction
+//! Segments added, segments removed and the stream offsets they cover change in ONE transaction
 //! ([`Catalog::publish`]): that is what makes ingestion exactly-once. Values are JSON, so that any redb reader can
 //! show them; keys order them as they are listed.
 //!
@@ -12,19 +12,30 @@
 //! | `progress` | datasource | [`Progress`] |
 //! | `supervisors` | id | [`SupervisorRecord`] |
 //! | `supervisor_history` | (id, number) | [`HistoryRecord`] |
+//! | `rules` | datasource, or `_default` | list of [`crate::retention::Rule`] |
+//! | `rule_history` | (datasource, number) | [`RuleChange`] |
+//!
+//! A table that an older release did not know is made by its first entry; until then it reads as empty.
 
+mod contents;
 mod file;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{
+    Database, Key, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    TableError, Value as Stored, WriteTransaction,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::contents::Contents;
 use self::file::CatalogFile;
+pub use self::rules::RuleChange;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::progress::Progress;
@@ -38,8 +49,10 @@ const DATASOURCES: Json = TableDefinition::new("datasources");
 const SEGMENTS: Json = TableDefinition::new("segments");
 const PROGRESS: Json = TableDefinition::new("progress");
 const SUPERVISORS: Json = TableDefinition::new("supervisors");
-const HISTORY: TableDefinition<(&'static str, u64), &'static str> =
-    TableDefinition::new("supervisor_history");
+const RULES: Json = TableDefinition::new("rules");
+type History<'a> = TableDefinition<'a, (&'static str, u64), &'static str>;
+const HISTORY: History = TableDefinition::new("supervisor_history");
+const RULE_HISTORY: History = TableDefinition::new("rule_history");
 
 /// The version of the tables above. A catalog of a newer version is refused.
 const FORMAT_VERSION: u32 = 1;
@@ -174,18 +187,18 @@ impl Catalog {
         Ok(self.all(SEGMENTS)?.into_values().collect())
     }
 
-    /// The commit point: segments added, segments retired, offsets advanced, all or nothing.
+    /// The commit point: segments added, segments removed, offsets advanced, all or nothing.
     pub fn publish(
         &self,
         added: &[SegmentRecord],
-        retired: &[String],
+        removed: &[String],
         progress: Option<(&str, &Progress)>,
     ) -> Result<()> {
         self.write("publish", |transaction| {
             for record in added {
                 insert(transaction, SEGMENTS, &record.id, record)?;
             }
-            set_used(transaction, retired, false)?;
+            removed.iter().try_for_each(|id| remove(transaction, SEGMENTS, id))?;
             if let Some((datasource, progress)) = progress {
                 insert(transaction, PROGRESS, datasource, progress)?;
             }
@@ -238,7 +251,8 @@ impl Catalog {
         let record = SupervisorRecord { id: id.to_owned(), spec: spec.clone(), suspended };
         self.write("store supervisor", |transaction| {
             insert(transaction, SUPERVISORS, id, &record)?;
-            add_history(transaction, id, now_ms, Some(spec.clone()))
+            let record = HistoryRecord { id: id.to_owned(), version_ms: now_ms, spec: Some(spec.clone()) };
+            add_history(transaction, HISTORY, id, &record)
         })
     }
 
@@ -246,25 +260,14 @@ impl Catalog {
     pub fn remove_supervisor(&self, id: &str, now_ms: i64) -> Result<()> {
         self.write("remove supervisor", |transaction| {
             remove(transaction, SUPERVISORS, id)?;
-            add_history(transaction, id, now_ms, None)
+            let record = HistoryRecord { id: id.to_owned(), version_ms: now_ms, spec: None };
+            add_history(transaction, HISTORY, id, &record)
         })
     }
 
     /// What supervisors have been, newest first; of one or of all.
     pub fn supervisor_history(&self, id: Option<&str>) -> Result<Vec<HistoryRecord>> {
-        let action = "read supervisor history";
-        self.read(action, |transaction| {
-            let table = transaction.open_table(HISTORY).map_err(failed(action))?;
-            let mut records = Vec::new();
-            for entry in table.iter().map_err(failed(action))? {
-                let (key, value) = entry.map_err(failed(action))?;
-                if id.is_none_or(|id| key.value().0 == id) {
-                    records.push(decode::<HistoryRecord>(value.value())?);
-                }
-            }
-            records.reverse();
-            Ok(records)
-        })
+        self.read("read supervisor history", |transaction| history(transaction, HISTORY, id))
     }
 
     fn all<T: DeserializeOwned>(&self, definition: Json) -> Result<BTreeMap<String, T>> {
@@ -296,55 +299,6 @@ impl Catalog {
     }
 }
 
-/// All that a catalog holds: values as they are stored, and the segments, which say which files belong to it.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Contents {
-    tables: Vec<BTreeMap<String, String>>,
-    history: BTreeMap<(String, u64), String>,
-    pub(crate) segments: Vec<SegmentRecord>,
-}
-
-/// The tables of [`Contents::tables`], in this order.
-const TABLES: [Json; 5] = [META, DATASOURCES, SEGMENTS, PROGRESS, SUPERVISORS];
-
-impl Contents {
-    fn read(transaction: &ReadTransaction) -> Result<Self> {
-        let mut tables = Vec::new();
-        for definition in TABLES {
-            let table = transaction.open_table(definition).map_err(failed("read"))?;
-            let mut values = BTreeMap::new();
-            for entry in table.iter().map_err(failed("read"))? {
-                let (key, value) = entry.map_err(failed("read"))?;
-                values.insert(key.value().to_owned(), value.value().to_owned());
-            }
-            tables.push(values);
-        }
-        let mut history = BTreeMap::new();
-        let table = transaction.open_table(HISTORY).map_err(failed("read"))?;
-        for entry in table.iter().map_err(failed("read"))? {
-            let (key, value) = entry.map_err(failed("read"))?;
-            let (id, number) = key.value();
-            history.insert((id.to_owned(), number), value.value().to_owned());
-        }
-        let segments = all(transaction, SEGMENTS)?.into_values().collect();
-        Ok(Self { tables, history, segments })
-    }
-
-    fn write(&self, transaction: &WriteTransaction) -> Result<()> {
-        for (definition, values) in TABLES.into_iter().zip(&self.tables) {
-            let mut table = transaction.open_table(definition).map_err(failed("copy"))?;
-            for (key, value) in values {
-                table.insert(key.as_str(), value.as_str()).map_err(failed("copy"))?;
-            }
-        }
-        let mut table = transaction.open_table(HISTORY).map_err(failed("copy"))?;
-        for ((id, number), value) in &self.history {
-            table.insert((id.as_str(), *number), value.as_str()).map_err(failed("copy"))?;
-        }
-        Ok(())
-    }
-}
-
 /// The tables of a new catalog.
 fn fill(transaction: &WriteTransaction) -> Result<()> {
     let mut meta = transaction.open_table(META).map_err(failed("make"))?;
@@ -370,9 +324,20 @@ fn write(
     Ok(())
 }
 
+/// A table; `None` if no release that knew it has written to this catalog yet.
+fn table<K: Key + 'static, V: Stored + 'static>(
+    transaction: &ReadTransaction,
+    definition: TableDefinition<K, V>,
+) -> Result<Option<ReadOnlyTable<K, V>>> {
+    match transaction.open_table(definition) {
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        table => table.map(Some).map_err(failed("read")),
+    }
+}
+
 fn all<T: DeserializeOwned>(transaction: &ReadTransaction, definition: Json) -> Result<BTreeMap<String, T>> {
-    let table = transaction.open_table(definition).map_err(failed("read"))?;
     let mut records = BTreeMap::new();
+    let Some(table) = table(transaction, definition)? else { return Ok(records) };
     for entry in table.iter().map_err(failed("read"))? {
         let (key, value) = entry.map_err(failed("read"))?;
         records.insert(key.value().to_owned(), decode(value.value())?);
@@ -380,8 +345,26 @@ fn all<T: DeserializeOwned>(transaction: &ReadTransaction, definition: Json) -> 
     Ok(records)
 }
 
+/// The entries of a history, newest first; of one id or of all.
+fn history<T: DeserializeOwned>(
+    transaction: &ReadTransaction,
+    definition: History,
+    id: Option<&str>,
+) -> Result<Vec<T>> {
+    let mut records = Vec::new();
+    let Some(table) = table(transaction, definition)? else { return Ok(records) };
+    for entry in table.iter().map_err(failed("read"))? {
+        let (key, value) = entry.map_err(failed("read"))?;
+        if id.is_none_or(|id| key.value().0 == id) {
+            records.push(decode::<T>(value.value())?);
+        }
+    }
+    records.reverse();
+    Ok(records)
+}
+
 fn get_text(transaction: &ReadTransaction, definition: Json, key: &str) -> Result<Option<String>> {
-    let table = transaction.open_table(definition).map_err(failed("read"))?;
+    let Some(table) = table(transaction, definition)? else { return Ok(None) };
     let value = table.get(key).map_err(failed("read"))?;
     Ok(value.map(|value| value.value().to_owned()))
 }
@@ -421,9 +404,14 @@ fn set_used(transaction: &WriteTransaction, ids: &[String], used: bool) -> Resul
     Ok(())
 }
 
-fn add_history(transaction: &WriteTransaction, id: &str, version_ms: i64, spec: Option<Value>) -> Result<()> {
-    let action = "write supervisor history";
-    let mut table = transaction.open_table(HISTORY).map_err(failed(action))?;
+fn add_history<T: Serialize>(
+    transaction: &WriteTransaction,
+    definition: History,
+    id: &str,
+    record: &T,
+) -> Result<()> {
+    let action = "write history";
+    let mut table = transaction.open_table(definition).map_err(failed(action))?;
     let last = table
         .range((id, 0)..=(id, u64::MAX))
         .map_err(failed(action))?
@@ -431,8 +419,7 @@ fn add_history(transaction: &WriteTransaction, id: &str, version_ms: i64, spec: 
         .transpose()
         .map_err(failed(action))?
         .map_or(0, |(key, _)| key.value().1);
-    let record = HistoryRecord { id: id.to_owned(), version_ms, spec };
-    table.insert((id, last + 1), encode(&record)?.as_str()).map_err(failed(action))?;
+    table.insert((id, last + 1), encode(record)?.as_str()).map_err(failed(action))?;
     Ok(())
 }
 

@@ -52,12 +52,16 @@ impl Disk for RealDisk {
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        if std::fs::hard_link(from, to).is_ok() {
-            return Ok(());
+        match std::fs::hard_link(from, to) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(e),
+            Ok(()) => return Ok(()),
+            // Another file system, or one without hard links.
+            Err(_) => {}
         }
-        // Another file system, or one without hard links.
-        std::fs::copy(from, to)?;
-        File::options().write(true).open(to)?.sync_all()
+        // A new file, whatever happens: one that is there may be another name of `from`.
+        let mut copy = File::options().write(true).create_new(true).open(to)?;
+        io::copy(&mut File::open(from)?, &mut copy)?;
+        copy.sync_all()
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {
@@ -102,4 +106,19 @@ impl Disk for RealDisk {
 /// Hands a mapping to Arrow without copying; the mapping is released with the last slice of the buffer.
 fn bytes_of(map: memmap2::Mmap) -> bytes::Bytes {
     bytes::Bytes::from_owner(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn linking_over_a_link_of_the_same_file_leaves_its_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::write(&from, "bytes").unwrap();
+        RealDisk.link(&from, &to).unwrap();
+        assert_eq!(RealDisk.link(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&from).unwrap(), b"bytes");
+    }
 }

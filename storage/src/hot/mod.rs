@@ -410,7 +410,7 @@ impl Writer {
 
 /// The columns that runs and segments hold: the schema's, then the companions of its `First` and `Last` metrics.
 /// Beside it, per schema column, where its companion stands.
-fn physical_columns(schema: &TableSchema) -> (Arc<[ColumnSpec]>, Arc<[Option<usize>]>) {
+pub(crate) fn physical_columns(schema: &TableSchema) -> (Arc<[ColumnSpec]>, Arc<[Option<usize>]>) {
     let mut columns = schema.columns.clone();
     let mut companions = vec![None; schema.columns.len()];
     for (at, spec) in schema.columns.iter().enumerate() {

@@ -3,13 +3,14 @@
 //! A page is [`PAGE_BYTES`] of a file, the last one what is left; its checksum is XXH3-64. A reader gets bytes only
 //! through [`CheckedFile::slice`] and [`CheckedFile::bytes`], which verify every page the bytes lie on, once per
 //! open segment. So opening costs nothing however large the file is, and damage is found where it matters: a query
-//! that does not touch a damaged page is not disturbed by it.
+//! that does not touch a damaged page is not disturbed by it until another query has found it.
 
 use std::fmt;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::buffer::Buffer;
 use serde::{Deserialize, Serialize};
@@ -143,7 +144,11 @@ pub(super) struct CheckedFile {
     pages: Box<[u64]>,
     /// One bit per page that was verified.
     verified: Box<[AtomicU64]>,
+    damage: Arc<Damage>,
 }
+
+/// The first thing that was found to be wrong with a segment. Shared by its files, and by what reads them later.
+pub(super) type Damage = OnceLock<String>;
 
 impl fmt::Debug for CheckedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,14 +162,14 @@ impl fmt::Debug for CheckedFile {
 
 impl CheckedFile {
     /// `bytes` under `pages`, whose number must be right.
-    pub(super) fn new(path: PathBuf, bytes: Buffer, pages: Box<[u64]>) -> Result<Self> {
+    pub(super) fn new(path: PathBuf, bytes: Buffer, pages: Box<[u64]>, damage: Arc<Damage>) -> Result<Self> {
         let expected = bytes.len().div_ceil(PAGE_BYTES);
         if pages.len() != expected {
             let reason = format!("{} page checksums for {expected} pages", pages.len());
             return Err(StorageError::damaged(&path, reason));
         }
         let verified = (0..expected.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        Ok(Self { path, bytes, pages, verified })
+        Ok(Self { path, bytes, pages, verified, damage })
     }
 
     /// The bytes under checksums.
@@ -191,9 +196,14 @@ impl CheckedFile {
         (0..self.pages.len()).try_for_each(|page| self.verify_page(page))
     }
 
-    /// A damage report for this file.
+    /// A damage report for this file, which is remembered.
     pub(super) fn damaged(&self, reason: impl Into<String>) -> StorageError {
-        StorageError::damaged(&self.path, reason)
+        let error = StorageError::damaged(&self.path, reason);
+        self.damage.get_or_init(|| {
+            tracing::error!(%error, "a segment is in quarantine: queries that need it fail");
+            error.to_string()
+        });
+        error
     }
 
     fn range(&self, extent: Extent) -> Result<Range<usize>> {

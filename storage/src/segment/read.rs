@@ -9,7 +9,7 @@ use arrow::datatypes::Int64Type;
 use super::arrays;
 use super::check;
 use super::footer::{self, ArrayLayout, ColumnEntry, Description, Element, SegmentFiles, TimeEntry};
-use super::pages::{CheckedFile, Extent, PAGE_BYTES};
+use super::pages::{CheckedFile, Damage, Extent, PAGE_BYTES};
 use super::postings::Postings;
 use super::stats::{self, BLOCK_ROWS, BlockStats, STATS_BYTES, ScalarKind};
 use super::{DATA_FILE, INDEX_FILE};
@@ -28,6 +28,7 @@ pub struct Segment {
     specs: Arc<[ColumnSpec]>,
     time: Cached,
     columns: Box<[Cached]>,
+    damage: Arc<Damage>,
 }
 
 /// What was decoded of a column so far.
@@ -63,15 +64,23 @@ impl Segment {
             return Err(StorageError::damaged(&index_path, reason));
         }
         let before_footer = index.slice_with_length(0, footer.start);
+        let damage = Arc::new(Damage::new());
+        let checked = |path, bytes, pages| CheckedFile::new(path, bytes, pages, Arc::clone(&damage));
         Ok(Self {
-            data: Arc::new(CheckedFile::new(data_path, data, footer.data_pages)?),
-            index: Arc::new(CheckedFile::new(index_path, before_footer, footer.index_pages)?),
+            data: Arc::new(checked(data_path, data, footer.data_pages)?),
+            index: Arc::new(checked(index_path, before_footer, footer.index_pages)?),
             files,
             specs: description.columns.iter().map(|column| column.spec.clone()).collect(),
             time: Cached::default(),
             columns: description.columns.iter().map(|_| Cached::default()).collect(),
             description,
+            damage,
         })
+    }
+
+    /// What was found to be wrong since it was opened, by any reader of any part of it.
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
     }
 
     /// The datasource it was written for.

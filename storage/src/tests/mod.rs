@@ -8,13 +8,15 @@ use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Int64Array, ListArray
 use arrow::datatypes::{DataType, Float32Type, Int64Type};
 use proptest::prelude::*;
 
+mod compaction;
 mod durability;
+mod model;
 
 use crate::hot::Writer;
 use crate::time::{Granularity, Interval};
 use crate::{
-    BatchColumn, ColumnSpec, ColumnType, Datasource, NULL_CODE, Part, Progress, Rollup, RowBatch, Snapshot,
-    StorageError, Store, StoreOptions, TableSchema,
+    BatchColumn, ColumnSpec, ColumnType, Datasource, NULL_CODE, Part, Progress, Rollup, RowBatch, Selection,
+    Snapshot, StorageError, Store, StoreOptions, TableSchema,
 };
 
 const HOUR: i64 = 3_600_000;
@@ -262,15 +264,15 @@ fn unused_segments_do_not_answer_and_can_come_back_until_they_are_killed() {
     append(&mut datasource.writer(), &[row(1, "a"), row(HOUR, "b")], 2);
     datasource.publish(0).unwrap();
     append(&mut datasource.writer(), &[row(2, "hot")], 3);
-    assert_eq!(store.mark_unused("ds", Some(Interval::new(0, HOUR))).unwrap(), 1);
+    assert_eq!(store.mark_unused("ds", &Selection::Inside(Interval::new(0, HOUR))).unwrap(), 1);
     assert_eq!(rows_of(&datasource.snapshot()).len(), 2);
-    assert_eq!(store.mark_used("ds", None).unwrap(), 1);
+    assert_eq!(store.mark_used("ds", &Selection::All).unwrap(), 1);
     assert_eq!(rows_of(&datasource.snapshot()).len(), 3);
-    assert_eq!(store.mark_unused("ds", None).unwrap(), 2);
+    assert_eq!(store.mark_unused("ds", &Selection::All).unwrap(), 2);
     assert_eq!(store.kill("ds", Interval::ETERNITY).unwrap(), 2);
     assert_eq!(store.segment_records(None).unwrap(), []);
     assert_eq!(rows_of(&datasource.snapshot()).len(), 1);
-    assert!(matches!(store.mark_unused("other", None), Err(StorageError::UnknownDatasource(_))));
+    assert!(matches!(store.mark_unused("other", &Selection::All), Err(StorageError::UnknownDatasource(_))));
 }
 
 #[test]

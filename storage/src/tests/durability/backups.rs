@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::StorageError;
 use crate::disk::RealDisk;
 use crate::disk::simulated::FaultKind;
 use crate::time::Interval;
+use crate::{Selection, StorageError};
 
 #[test]
 fn a_backup_under_load_is_one_state_from_which_work_goes_on() {
@@ -29,7 +29,7 @@ fn a_backup_under_load_is_one_state_from_which_work_goes_on() {
                 datasource.publish(rows).unwrap();
                 append(&other, 0..3);
                 other.publish(rows).unwrap();
-                store.mark_unused("other", None).unwrap();
+                store.mark_unused("other", &Selection::All).unwrap();
                 store.kill("other", Interval::ETERNITY).unwrap();
             }
         });

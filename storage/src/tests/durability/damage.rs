@@ -3,6 +3,7 @@
 use super::*;
 use crate::catalog::Catalog;
 use crate::disk::simulated::Random;
+use crate::tests::compaction::EAGER;
 use crate::{Finding, StorageError};
 
 const SEED: u64 = 0x0e7a_7e00_0000_0003;
@@ -138,4 +139,75 @@ fn a_segment_that_could_not_be_opened_once_is_opened_by_the_next_query() {
     assert!(ids_of(&snapshot.parts[0]).is_err());
     world.disk.heal();
     assert!(ids_of(&snapshot.parts[0]).is_ok());
+}
+
+#[test]
+fn a_segment_found_to_be_damaged_is_in_quarantine_and_only_that() {
+    let world = World::new();
+    publish_all(&world);
+    let folders = world.disk.list(&world.folder.join("segments/ds")).unwrap();
+    for file in ["data.arrow", "index.ovate"] {
+        let disk = world.disk.fork();
+        let path = folders[1].join(file);
+        let mut bytes = disk.bytes(&path);
+        // Behind the head of a posting list, before the footer.
+        let at = if file == "data.arrow" { bytes.len() / 2 } else { 64 };
+        bytes[at] ^= 1;
+        disk.damage(&path, bytes);
+        let (store, datasource) = world.on(disk).open().unwrap();
+        assert_eq!(datasource.quarantined(), []);
+        let look = |part: &Part| -> Result<()> {
+            if let Some(lists) = part.postings("name")? {
+                lists.nulls()?;
+            }
+            ids_of(part).map(drop)
+        };
+        let snapshot = datasource.snapshot();
+        let failed: Vec<&Part> = snapshot.parts.iter().filter(|part| look(part).is_err()).collect();
+        assert_eq!(failed.len(), 1, "{file}");
+        let first = look(failed[0]).unwrap_err().to_string();
+        for named in [failed[0].id(), file, "checksum"] {
+            assert!(first.contains(named), "{first}");
+        }
+        // Whatever is asked for from now on is refused in the same words, and by every later snapshot.
+        let later = datasource.snapshot();
+        let same = later.parts.iter().find(|part| part.id() == failed[0].id()).unwrap();
+        assert_eq!(same.time().unwrap_err().to_string(), first);
+        assert_eq!(same.blocks("id").unwrap_err().to_string(), first);
+        let found = datasource.quarantined();
+        assert_eq!((found.len(), found[0].record.id.as_str()), (1, failed[0].id()));
+        assert!(first.contains(&found[0].reason), "{first}");
+        // It is left out of a compaction, and found by name.
+        while datasource.compact(&EAGER, 9).unwrap().is_some() {}
+        assert!(store.segment_records(None).unwrap().iter().any(|record| record.id == failed[0].id()));
+        // What was merged is still held by the snapshots of this test.
+        let report = store.verify(|_| {}).unwrap();
+        let damaged: Vec<&Finding> = report.findings.iter().filter(|finding| finding.is_damage()).collect();
+        assert!(
+            matches!(damaged.as_slice(), [Finding::Damaged { segment, .. }] if segment == failed[0].id())
+        );
+    }
+}
+
+#[test]
+fn compacting_a_damaged_segment_changes_nothing_and_goes_on_without_it() {
+    let world = World::new();
+    publish_all(&world);
+    let folders = world.disk.list(&world.folder.join("segments/ds")).unwrap();
+    let path = folders[0].join("data.arrow");
+    let mut bytes = world.disk.bytes(&path);
+    bytes[100] ^= 1;
+    world.disk.damage(&path, bytes);
+    let (store, datasource) = world.open().unwrap();
+    let before = store.segment_records(None).unwrap();
+    let steps: Vec<_> = std::iter::repeat_with(|| datasource.compact(&EAGER, 9)).take(20).collect();
+    let refused: Vec<String> =
+        steps.iter().filter_map(|step| Some(step.as_ref().err()?.to_string())).collect();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0].contains(&before[0].id), "{refused:?}");
+    assert!(steps.iter().any(|step| matches!(step, Ok(Some(_)))), "the others are merged");
+    assert_eq!(datasource.poisoned(), None);
+    let after = store.segment_records(None).unwrap();
+    assert!(after.contains(&before[0]));
+    assert_eq!(after.iter().map(|r| r.rows).sum::<u64>(), before.iter().map(|r| r.rows).sum::<u64>());
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::disk::simulated::{Call, FaultKind};
 use crate::time::Interval;
-use crate::{Finding, StorageError};
+use crate::{Finding, Selection, StorageError};
 
 const KINDS: [FaultKind; 4] =
     [FaultKind::Broken, FaultKind::LateBroken, FaultKind::Full, FaultKind::LateFull];
@@ -22,7 +22,7 @@ fn a_kill_that_is_interrupted_anywhere_leaves_nothing_after_the_next_start() {
             let image = world.on(world.disk.fork());
             {
                 let (store, datasource) = image.open().unwrap();
-                store.mark_unused("ds", Some(Interval::new(0, HOUR))).unwrap();
+                store.mark_unused("ds", &Selection::Inside(Interval::new(0, HOUR))).unwrap();
                 image.disk.fail(call, kind);
                 let killed = store.kill("ds", Interval::ETERNITY);
                 let hit = image.disk.heal();
@@ -47,9 +47,9 @@ fn killed_segments_do_not_come_back_into_use() {
     let world = World::new();
     publish_all(&world);
     let (store, datasource) = world.open().unwrap();
-    assert!(store.mark_unused("ds", None).unwrap() > 0);
+    assert!(store.mark_unused("ds", &Selection::All).unwrap() > 0);
     assert!(store.kill("ds", Interval::ETERNITY).unwrap() > 0);
-    assert_eq!(store.mark_used("ds", None).unwrap(), 0);
+    assert_eq!(store.mark_used("ds", &Selection::All).unwrap(), 0);
     assert_eq!(ids(&datasource), [0; 0]);
     // Ids are free again, and so are the places of their files.
     append(&datasource, 33..40);

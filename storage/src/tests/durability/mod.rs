@@ -4,6 +4,7 @@
 //! which rows there must be: all below it, each once, and no others.
 
 mod backups;
+mod care;
 mod crashes;
 mod damage;
 mod faults;
