@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Routes, blocking};
-use crate::body::{Payload, SQL_BYTES_MAX, parse};
+use crate::body::{Payload, Sql, parse};
 use crate::refusal::Refusal;
 use crate::state::AppState;
 
@@ -28,10 +28,7 @@ struct Wanted {
     name: String,
 }
 
-async fn make(
-    State(state): State<AppState>,
-    Payload(body): Payload<SQL_BYTES_MAX>,
-) -> Result<Json<Value>, Refusal> {
+async fn make(State(state): State<AppState>, Payload(body, _): Payload<Sql>) -> Result<Json<Value>, Refusal> {
     let Wanted { name } = parse(&body)?;
     if !is_name(&name) {
         return Err(Refusal::input(format!(

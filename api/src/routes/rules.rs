@@ -11,7 +11,7 @@ use ovate_storage::{DEFAULT_RULES, Rule, RuleChange};
 use serde_json::{Value, json};
 
 use super::{Parameters, Routes, blocking};
-use crate::body::{Payload, SPEC_BYTES_MAX, parse};
+use crate::body::{Payload, Spec, parse};
 use crate::clock::now_ms;
 use crate::refusal::Refusal;
 use crate::state::AppState;
@@ -51,7 +51,7 @@ async fn set(
     State(state): State<AppState>,
     Path(datasource): Path<String>,
     headers: HeaderMap,
-    Payload(body): Payload<SPEC_BYTES_MAX>,
+    Payload(body, _): Payload<Spec>,
 ) -> Result<Response, Refusal> {
     let given: Vec<Value> = parse(&body)?;
     let rules: Result<Vec<Rule>, _> = given.iter().map(Rule::from_json).collect();
