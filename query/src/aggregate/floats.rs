@@ -176,10 +176,10 @@ impl PhysicalExpr for CanonicalFloat {
         self: Arc<Self>,
         mut children: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Arc<dyn PhysicalExpr>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(of), true) => Ok(Arc::new(Self { of })),
-            _ => internal_err!("canonical() has one argument"),
-        }
+        let (Some(of), true) = (children.pop(), children.is_empty()) else {
+            return internal_err!("canonical() has one argument");
+        };
+        Ok(Arc::new(Self { of }))
     }
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,10 +1,12 @@
 //! From the ids of a row's keys to the number of its group.
 //!
-//! The ids of all keys are packed into one number, with as many bits for each key as its ids need so far. While all
+//! Where all rows at hand have the same ids there is one group to find. Otherwise the ids of all keys are packed into one number, with as many bits for each key as its ids need so far. While all
 //! of them need few bits the number indexes an array; then it is hashed; and only when it does not fit into 64 bits
 //! are the ids compared one by one. When a key outgrows its bits, the table is laid out anew: that costs as much as
 //! there are groups, and happens once per doubling.
 
+use super::accumulate::RowGroups;
+use super::keys::Ids;
 use super::table::{IdTable, KeyHasher};
 
 /// Up to so many bits groups are found in an array: 16 MiB, of which only touched pages exist.
@@ -62,35 +64,52 @@ impl Groups {
         &self.keys[key]
     }
 
-    /// The groups of rows whose keys have these `ids`, all less than the key's `end`.
-    pub(super) fn assign(&mut self, ids: &[Vec<u32>], ends: &[u32], rows: usize, groups: &mut Vec<usize>) {
-        groups.clear();
-        groups.reserve(rows);
+    /// The groups of rows whose keys have these `ids`, all less than the key's `end`. `each` is room for them.
+    pub(super) fn assign<'a>(
+        &mut self,
+        ids: &[Ids],
+        ends: &[u32],
+        rows: usize,
+        each: &'a mut Vec<u32>,
+    ) -> RowGroups<'a> {
         self.fit(ends);
+        each.clear();
+        if rows > 0 && ids.iter().all(|ids| ids.same.is_some()) {
+            self.find(ids, 1, each);
+            let group = each.first().map_or(0, |&group| group as usize);
+            return RowGroups::One { group, rows };
+        }
+        self.find(ids, rows, each);
+        RowGroups::Each(each)
+    }
+
+    fn find(&mut self, ids: &[Ids], rows: usize, groups: &mut Vec<u32>) {
+        groups.reserve(rows);
         let mut row_keys = std::mem::take(&mut self.row_keys);
         if !matches!(self.lookup, Lookup::Wide(_)) {
-            pack(ids, &self.bits, rows, &mut row_keys);
+            pack(ids.iter().map(|ids| (ids.same, ids.each.as_slice())), &self.bits, rows, &mut row_keys);
         }
+        let id_of = |ids: &Ids, row: usize| ids.same.unwrap_or_else(|| ids.each[row]);
         let Self { keys, len, lookup, packed, hasher, .. } = self;
         let mut add = |row: usize| {
             for (key, ids) in keys.iter_mut().zip(ids) {
-                key.push(ids[row]);
+                key.push(id_of(ids, row));
             }
             *len += 1;
             *len as u32 - 1
         };
         match lookup {
             Lookup::Dense(table) => {
-                for (row, &key) in row_keys.iter().enumerate() {
+                groups.extend(row_keys.iter().enumerate().map(|(row, &key)| {
                     let slot = &mut table[key as usize];
                     if *slot == 0 {
                         *slot = add(row) + 1;
                     }
-                    groups.push(*slot as usize - 1);
-                }
+                    *slot - 1
+                }));
             }
             Lookup::Packed(table) => {
-                for (row, &key) in row_keys.iter().enumerate() {
+                groups.extend(row_keys.iter().enumerate().map(|(row, &key)| {
                     let next = packed.len() as u32;
                     let group =
                         table.find_or_insert(hasher.word(key), next, |group| packed[group as usize] == key);
@@ -98,23 +117,24 @@ impl Groups {
                         packed.push(key);
                         add(row);
                     }
-                    groups.push(group as usize);
-                }
+                    group
+                }));
             }
             Lookup::Wide(table) => {
                 for row in 0..rows {
-                    let hash = hasher.words(ids.iter().map(|ids| ids[row]));
+                    let hash = hasher.words(ids.iter().map(|ids| id_of(ids, row)));
                     let next = *len as u32;
-                    let same =
-                        |group: u32| keys.iter().zip(ids).all(|(key, ids)| key[group as usize] == ids[row]);
+                    let same = |group: u32| {
+                        keys.iter().zip(ids).all(|(key, ids)| key[group as usize] == id_of(ids, row))
+                    };
                     let group = table.find_or_insert(hash, next, same);
                     if group == next {
                         for (key, ids) in keys.iter_mut().zip(ids) {
-                            key.push(ids[row]);
+                            key.push(id_of(ids, row));
                         }
                         *len += 1;
                     }
-                    groups.push(group as usize);
+                    groups.push(group);
                 }
             }
         }
@@ -150,7 +170,7 @@ impl Groups {
         let bits: u32 = self.bits.iter().sum();
         self.packed.clear();
         if bits <= PACKED_BITS {
-            pack(&self.keys, &self.bits, self.len, &mut self.packed);
+            pack(self.keys.iter().map(|key| (None, key.as_slice())), &self.bits, self.len, &mut self.packed);
         }
         // One key needs no hash: there are as many groups as ids.
         self.lookup = if bits <= DENSE_BITS || self.keys.len() == 1 {
@@ -177,20 +197,33 @@ impl Groups {
     }
 }
 
-/// The ids of each row in one number: the first key in the lowest bits.
-fn pack(ids: &[Vec<u32>], bits: &[u32], rows: usize, packed: &mut Vec<u64>) {
+/// The ids of each row in one number: the first key in the lowest bits. A key has one id for all rows, or one each.
+fn pack<'a>(
+    keys: impl Iterator<Item = (Option<u32>, &'a [u32])>,
+    bits: &[u32],
+    rows: usize,
+    packed: &mut Vec<u64>,
+) {
     packed.clear();
-    let Some((first, rest)) = ids.split_first() else {
-        packed.resize(rows, 0);
-        return;
-    };
-    packed.extend(first.iter().map(|&id| u64::from(id)));
-    let mut shift = bits[0];
-    for (ids, bits) in rest.iter().zip(&bits[1..]) {
-        for (packed, &id) in packed.iter_mut().zip(ids) {
-            *packed |= u64::from(id) << shift;
+    let (mut same, mut shift) = (0, 0);
+    for ((id, each), bits) in keys.zip(bits) {
+        match id {
+            Some(id) => same |= u64::from(id) << shift,
+            None if packed.is_empty() => packed.extend(each.iter().map(|&id| u64::from(id) << shift)),
+            None => {
+                for (packed, &id) in packed.iter_mut().zip(each) {
+                    *packed |= u64::from(id) << shift;
+                }
+            }
         }
         shift += bits;
+    }
+    if packed.is_empty() {
+        packed.resize(rows, same);
+    } else if same != 0 {
+        for packed in packed {
+            *packed |= same;
+        }
     }
 }
 
@@ -204,7 +237,11 @@ mod tests {
     fn batches() -> impl Strategy<Value = Vec<Vec<Vec<u32>>>> {
         (1usize..7, prop::sample::select(vec![3u32, 40, 5000, 1 << 21, 1 << 31])).prop_flat_map(
             |(keys, max)| {
-                let column = move |rows| prop::collection::vec(prop_oneof![1..max, 1u32..4], rows);
+                let column = move |rows| {
+                    let id = || prop_oneof![1..max, 1u32..4];
+                    let differing = prop::collection::vec(id(), rows);
+                    prop_oneof![3 => differing, 1 => id().prop_map(move |id| vec![id; rows])]
+                };
                 let batch = (0usize..60).prop_flat_map(move |rows| prop::collection::vec(column(rows), keys));
                 prop::collection::vec(batch, 1..6)
             },
@@ -225,8 +262,19 @@ mod tests {
                 for (end, ids) in ends.iter_mut().zip(batch) {
                     *end = ids.iter().map(|id| id + 1).fold(*end, u32::max);
                 }
-                let mut assigned = Vec::new();
-                groups.assign(batch, &ends, rows, &mut assigned);
+                // Some keys, or all of them, are the same in all rows, and said to be so.
+                let ids: Vec<Ids> = batch
+                    .iter()
+                    .map(|ids| {
+                        let same = ids.first().copied().filter(|&first| ids.iter().all(|&id| id == first));
+                        Ids { same, each: if same.is_some() { Vec::new() } else { ids.clone() } }
+                    })
+                    .collect();
+                let mut room = vec![77];
+                let assigned = match groups.assign(&ids, &ends, rows, &mut room) {
+                    RowGroups::One { group, rows } => vec![group; rows],
+                    RowGroups::Each(groups) => groups.iter().map(|&group| group as usize).collect(),
+                };
                 prop_assert_eq!(assigned.len(), rows);
                 for row in 0..rows {
                     let tuple: Vec<u32> = batch.iter().map(|ids| ids[row]).collect();

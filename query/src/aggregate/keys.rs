@@ -1,9 +1,9 @@
 //! One key of a grouping at work: the ids of its values, for the rows of a chunk.
 //!
 //! ```text
-//!  codes of a dictionary ──► ids by code, filled as codes are met
+//!  codes of a dictionary ──► ids by code, filled as codes are met; of an expression over them too
 //!  __time in buckets     ──► in a sorted part one search per bucket, otherwise the last bucket remembered
-//!  anything else         ──► values hashed, unless equal to the one before
+//!  anything else         ──► values hashed, unless met lately
 //! ```
 //!
 //! Codes mean something only within one dictionary, ids everywhere: that is how parts meet. A dictionary costs
@@ -19,14 +19,35 @@ use arrow::datatypes::{
 use datafusion::common::{Result, internal_err};
 use ovate_storage::time::Granularity;
 
-use super::plan::{Chunk, Key, KeySource};
+use super::chunk::Chunk;
+use super::plan::{Key, KeySource};
 use super::values::{NULL, Values, Word};
-use crate::scan::column::{Coded, Codes, PartColumn, external};
+use crate::scan::column::{Codes, PartColumn, external};
 use crate::scan::dictionaries::identity;
 use crate::scan::rows::Rows;
 
+/// Numbers remembered with their ids, by some bits of theirs: few enough to stay in the processor's nearest cache.
+const RECENT: usize = 1024;
 /// Buckets remembered; beyond that times are scattered so widely that keeping them sorted would cost more.
 const BUCKETS_MAX: usize = 4096;
+
+/// The ids of a chunk's rows.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    /// The id of all rows; `None`: they differ.
+    pub(super) same: Option<u32>,
+    /// One id a row, if they differ.
+    pub(super) each: Vec<u32>,
+}
+
+impl Ids {
+    /// Room for one id a row, empty.
+    pub(super) fn each(&mut self) -> &mut Vec<u32> {
+        self.same = None;
+        self.each.clear();
+        &mut self.each
+    }
+}
 
 /// A key and the values met so far.
 #[derive(Debug)]
@@ -36,6 +57,8 @@ pub(super) struct KeyIds {
     /// Whether values came from elsewhere than the first dictionary.
     mixed: bool,
     buckets: Buckets,
+    /// Numbers, by their bits, and their ids; 0: none.
+    recent: Vec<(u64, u32)>,
 }
 
 /// The ids of one dictionary's codes.
@@ -64,19 +87,27 @@ struct Bucket {
 impl KeyIds {
     /// No values yet, of this type.
     pub(super) fn new(data_type: DataType) -> Self {
-        Self { values: Values::new(data_type), remaps: Vec::new(), mixed: false, buckets: Buckets::default() }
+        Self {
+            values: Values::new(data_type),
+            remaps: Vec::new(),
+            mixed: false,
+            buckets: Buckets::default(),
+            recent: Vec::new(),
+        }
     }
 
     /// Writes the ids of the rows into `ids`.
-    pub(super) fn read(&mut self, key: &Key, chunk: &mut Chunk<'_>, ids: &mut Vec<u32>) -> Result<()> {
-        ids.clear();
+    pub(super) fn read(&mut self, key: &Key, chunk: &mut Chunk<'_>, ids: &mut Ids) -> Result<()> {
         match &key.source {
             KeySource::Column(index) => match &*chunk.columns.column(*index)? {
-                PartColumn::Missing => ids.resize(chunk.rows.len(), NULL),
-                PartColumn::Coded(coded) => self.coded(coded, &chunk.rows, ids)?,
+                PartColumn::Missing => ids.same = Some(NULL),
+                PartColumn::Coded(coded) => {
+                    let source = Source { dictionary: &coded.dictionary, values: &coded.values, null: None };
+                    self.coded(&coded.codes, &source, &chunk.rows, ids.each())?;
+                }
                 PartColumn::Plain(_) => {
                     let array = chunk.decode(*index)?;
-                    self.plain(&array, ids)?;
+                    self.plain(&array, ids.each())?;
                 }
             },
             KeySource::Buckets(granularity) => {
@@ -85,8 +116,17 @@ impl KeyIds {
                 self.bucketed(granularity, time.values(), part.sorted_by_time(), &chunk.rows, ids);
             }
             KeySource::Computed(input) => {
-                let array = chunk.evaluate(input)?;
-                self.plain(&array, ids)?;
+                if let Some((column, results)) = chunk.by_code(input)? {
+                    let PartColumn::Coded(coded) = &*column else {
+                        return internal_err!("a column without codes was evaluated by code");
+                    };
+                    let null = Some(results.len() - 1);
+                    let source = Source { dictionary: &coded.dictionary, values: &results, null };
+                    self.coded(&coded.codes, &source, &chunk.rows, ids.each())?;
+                } else {
+                    let array = chunk.evaluate(input)?;
+                    self.plain(&array, ids.each())?;
+                }
             }
         }
         Ok(())
@@ -95,34 +135,46 @@ impl KeyIds {
     /// Bytes taken.
     pub(super) fn bytes(&self) -> usize {
         let remaps: usize = self.remaps.iter().map(|remap| remap.ids.capacity() * size_of::<u32>()).sum();
-        self.values.bytes() + remaps + self.buckets.known.capacity() * size_of::<Bucket>()
+        self.values.bytes()
+            + remaps
+            + self.buckets.known.capacity() * size_of::<Bucket>()
+            + self.recent.capacity() * size_of::<(u64, u32)>()
     }
 
-    fn coded(&mut self, coded: &Coded, rows: &Rows, ids: &mut Vec<u32>) -> Result<()> {
-        let wanted = identity(&coded.dictionary);
+    fn coded(&mut self, codes: &Codes, source: &Source<'_>, rows: &Rows, ids: &mut Vec<u32>) -> Result<()> {
+        let wanted = identity(source.dictionary);
         let at = self.remaps.iter().position(|remap| identity(&remap.dictionary) == wanted);
         let at = at.unwrap_or_else(|| {
-            let ids = vec![0; coded.values.len()];
-            self.remaps.push(Remap { dictionary: Arc::clone(&coded.dictionary), ids });
+            let ids = vec![0; source.values.len()];
+            self.remaps.push(Remap { dictionary: Arc::clone(source.dictionary), ids });
             self.remaps.len() - 1
         });
         // The values of one text dictionary differ: while there is no other, they need not be compared.
-        let text = matches!(coded.dictionary.data_type(), DataType::Utf8 | DataType::Utf8View);
-        let only = at == 0 && !self.mixed && text;
+        let text = matches!(source.dictionary.data_type(), DataType::Utf8 | DataType::Utf8View);
+        let only = at == 0 && !self.mixed && text && source.null.is_none();
         self.mixed |= !only;
         let values = &mut self.values;
         let remap = &mut self.remaps[at].ids;
-        let intern = |code: usize| intern(values, &coded.values, code, only);
-        match &coded.codes {
-            Codes::U8(codes) => map_codes(codes, rows, remap, intern, ids),
-            Codes::U16(codes) => map_codes(codes, rows, remap, intern, ids),
-            Codes::U32(codes) => map_codes(codes, rows, remap, intern, ids),
+        let null = match source.null {
+            Some(code) => {
+                if remap[code] == 0 {
+                    remap[code] = intern(values, source.values, code, false)?;
+                }
+                remap[code]
+            }
+            None => NULL,
+        };
+        let intern = |code: usize| intern(values, source.values, code, only);
+        match codes {
+            Codes::U8(codes) => map_codes(codes, rows, remap, null, intern, ids),
+            Codes::U16(codes) => map_codes(codes, rows, remap, null, intern, ids),
+            Codes::U32(codes) => map_codes(codes, rows, remap, null, intern, ids),
         }
     }
 
     fn plain(&mut self, array: &ArrayRef, ids: &mut Vec<u32>) -> Result<()> {
         self.mixed = true;
-        let values = &mut self.values;
+        let Self { values, recent, .. } = self;
         match array.data_type() {
             DataType::Utf8View => {
                 let texts = array.as_string_view();
@@ -140,13 +192,13 @@ impl KeyIds {
             DataType::Boolean => ids.extend(
                 array.as_boolean().iter().map(|value| value.map_or(NULL, |v| values.word(u64::from(v)))),
             ),
-            DataType::Int64 => words::<Int64Type>(values, array, ids),
-            DataType::Int32 => words::<Int32Type>(values, array, ids),
-            DataType::Date32 => words::<Date32Type>(values, array, ids),
-            DataType::Float32 => words::<Float32Type>(values, array, ids),
-            DataType::Float64 => words::<Float64Type>(values, array, ids),
+            DataType::Int64 => words::<Int64Type>(values, recent, array, ids),
+            DataType::Int32 => words::<Int32Type>(values, recent, array, ids),
+            DataType::Date32 => words::<Date32Type>(values, recent, array, ids),
+            DataType::Float32 => words::<Float32Type>(values, recent, array, ids),
+            DataType::Float64 => words::<Float64Type>(values, recent, array, ids),
             DataType::Timestamp(TimeUnit::Millisecond, None) => {
-                words::<TimestampMillisecondType>(values, array, ids);
+                words::<TimestampMillisecondType>(values, recent, array, ids);
             }
             other => return internal_err!("{other} is no type of a key"),
         }
@@ -159,9 +211,18 @@ impl KeyIds {
         time: &[i64],
         sorted: bool,
         rows: &Rows,
-        ids: &mut Vec<u32>,
+        ids: &mut Ids,
     ) {
         let Self { values, buckets, .. } = self;
+        if sorted && let Some(last) = rows.len().checked_sub(1) {
+            let bucket = buckets.find(time[rows.nth(0)], granularity, values);
+            // Whichever way the rows run, what lies between is in the bucket as well.
+            if bucket.holds(time[rows.nth(0)]) && bucket.holds(time[rows.nth(last)]) {
+                ids.same = Some(bucket.id);
+                return;
+            }
+        }
+        let ids = ids.each();
         match rows {
             Rows::Range(range) if sorted => {
                 let mut left = &time[range.clone()];
@@ -176,20 +237,20 @@ impl KeyIds {
                     left = &left[count..];
                 }
             }
-            Rows::Range(range) => {
-                let times = &time[range.clone()];
-                ids.extend(times.iter().map(|&time_ms| buckets.find(time_ms, granularity, values).id));
-            }
-            Rows::Positions(positions) => {
-                let times = positions.iter().map(|&row| time[row as usize]);
-                ids.extend(times.map(|time_ms| buckets.find(time_ms, granularity, values).id));
-            }
-            Rows::Mask { .. } => {
-                let positions = rows.clone().into_positions();
-                self.bucketed(granularity, time, sorted, &Rows::Positions(positions), ids);
-            }
+            _ => ids.extend(
+                (0..rows.len()).map(|index| buckets.find(time[rows.nth(index)], granularity, values).id),
+            ),
         }
     }
+}
+
+/// What codes stand for.
+struct Source<'a> {
+    dictionary: &'a ArrayRef,
+    /// The key's value for each code of the dictionary.
+    values: &'a ArrayRef,
+    /// Where in `values` the key's value for NULL is; `None`: it is NULL.
+    null: Option<usize>,
 }
 
 impl Buckets {
@@ -224,29 +285,36 @@ impl Bucket {
     }
 }
 
-/// The id of a dictionary's value.
-fn intern(values: &mut Values, dictionary: &ArrayRef, code: usize, is_new: bool) -> Result<u32> {
-    if dictionary.is_null(code) {
+/// The id of the value of a code.
+fn intern(values: &mut Values, by_code: &ArrayRef, code: usize, is_new: bool) -> Result<u32> {
+    if by_code.is_null(code) {
         return Ok(NULL);
     }
-    Ok(match dictionary.data_type() {
-        DataType::Utf8View if is_new => values.new_text(dictionary.as_string_view().value(code)),
-        DataType::Utf8View => values.text(dictionary.as_string_view().value(code)),
-        DataType::Int64 => values.word(Int64Type::word(dictionary.as_primitive::<Int64Type>().value(code))),
-        DataType::Float32 => {
-            values.word(Float32Type::word(dictionary.as_primitive::<Float32Type>().value(code)))
+    Ok(match by_code.data_type() {
+        DataType::Utf8View if is_new => values.new_text(by_code.as_string_view().value(code)),
+        DataType::Utf8View => values.text(by_code.as_string_view().value(code)),
+        DataType::Boolean => values.word(u64::from(by_code.as_boolean().value(code))),
+        DataType::Int64 => values.word(word::<Int64Type>(by_code, code)),
+        DataType::Int32 => values.word(word::<Int32Type>(by_code, code)),
+        DataType::Date32 => values.word(word::<Date32Type>(by_code, code)),
+        DataType::Float32 => values.word(word::<Float32Type>(by_code, code)),
+        DataType::Float64 => values.word(word::<Float64Type>(by_code, code)),
+        DataType::Timestamp(TimeUnit::Millisecond, None) => {
+            values.word(word::<TimestampMillisecondType>(by_code, code))
         }
-        DataType::Float64 => {
-            values.word(Float64Type::word(dictionary.as_primitive::<Float64Type>().value(code)))
-        }
-        other => return internal_err!("{other} is no type of a dictionary"),
+        other => return internal_err!("{other} is no type of a key"),
     })
+}
+
+fn word<T: Word>(numbers: &ArrayRef, at: usize) -> u64 {
+    T::word(numbers.as_primitive::<T>().value(at))
 }
 
 fn map_codes<K: ArrowPrimitiveType>(
     codes: &PrimitiveArray<K>,
     rows: &Rows,
     remap: &mut [u32],
+    null: u32,
     mut intern: impl FnMut(usize) -> Result<u32>,
     ids: &mut Vec<u32>,
 ) -> Result<()>
@@ -262,18 +330,18 @@ where
         }
         (Rows::Range(range), Some(nulls)) => ids.extend(range.clone().map(|row| {
             // What stands under a NULL may be no code at all.
-            if nulls.is_valid(row) { remap[native[row].into() as usize] } else { NULL }
+            if nulls.is_valid(row) { remap[native[row].into() as usize] } else { null }
         })),
         (Rows::Positions(rows), None) => {
             ids.extend(rows.iter().map(|&row| remap[native[row as usize].into() as usize]));
         }
         (Rows::Positions(rows), Some(nulls)) => ids.extend(rows.iter().map(|&row| {
             let row = row as usize;
-            if nulls.is_valid(row) { remap[native[row].into() as usize] } else { NULL }
+            if nulls.is_valid(row) { remap[native[row].into() as usize] } else { null }
         })),
         (Rows::Mask { .. }, _) => {
             let rows = Rows::Positions(rows.clone().into_positions());
-            return map_codes(codes, &rows, remap, intern, ids);
+            return map_codes(codes, &rows, remap, null, intern, ids);
         }
     }
     if !ids.contains(&0) {
@@ -293,19 +361,18 @@ where
     Ok(())
 }
 
-fn words<T: Word>(values: &mut Values, array: &ArrayRef, ids: &mut Vec<u32>) {
+fn words<T: Word>(values: &mut Values, recent: &mut Vec<(u64, u32)>, array: &ArrayRef, ids: &mut Vec<u32>) {
     let array = array.as_primitive::<T>();
-    let mut last: Option<(u64, u32)> = None;
+    recent.resize(RECENT, (0, 0));
     let mut id_of = |value: T::Native| {
         let word = T::word(value);
-        match last {
-            Some((same, id)) if same == word => id,
-            _ => {
-                let id = values.word(word);
-                last = Some((word, id));
-                id
-            }
+        // The upper bits of a product depend on all bits of its factors.
+        let at = word.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - RECENT.ilog2());
+        let entry = &mut recent[at as usize];
+        if entry.1 == 0 || entry.0 != word {
+            *entry = (word, values.word(word));
         }
+        entry.1
     };
     if array.null_count() == 0 {
         ids.extend(array.values().iter().map(|&value| id_of(value)));

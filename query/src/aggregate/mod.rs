@@ -9,15 +9,20 @@
 //! * `rule`, `plan`: what is taken over, and what is then known before any row.
 //! * `exec`, `partial`: running it, partition by partition.
 //! * `floats`: which numbers are one value, here and in DataFusion's operators.
+//! * `chunk`: some rows at hand, and what expressions give for them.
 //! * `keys`, `values`, `groups`, `table`: from rows to groups.
+//! * `accumulate`, `folds`: what is known of each group.
 //!
-//! Invariants: results, their types and their NULLs are those of DataFusion's own aggregation, because the
-//! accumulators are DataFusion's; only how a row finds its group differs. Memory is taken from the pool, and a statement fails when there is none left: nothing is spilled.
+//! Invariants: results, their types and their NULLs are those of DataFusion's own aggregation. Memory is taken from the
+//! pool, and a statement fails when there is none left: nothing is spilled.
 //! Left out: aggregates without GROUP BY, which read whole columns and gain nothing from groups; DISTINCT; grouping
 //! sets.
 
+mod accumulate;
+mod chunk;
 mod exec;
 mod floats;
+mod folds;
 mod groups;
 mod keys;
 mod partial;
