@@ -15,6 +15,7 @@
 
 #![deny(unsafe_code)]
 
+mod aggregate;
 mod catalog;
 mod engine;
 mod error;

@@ -21,6 +21,7 @@ use datafusion::optimizer::analyzer::Analyzer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
+use crate::aggregate::CodedAggregates;
 use crate::error::QueryError;
 use crate::interrupt::{Interrupt, InterruptJoins};
 use crate::options::EngineOptions;
@@ -117,6 +118,7 @@ fn state(options: &EngineOptions, runtime: Arc<RuntimeEnv>, partitions: usize) -
     let mut analyzer = Analyzer::new();
     analyzer.rules.push(Arc::new(SafeCasts));
     let mut physical = PhysicalOptimizer::new();
+    CodedAggregates::install(&mut physical);
     // Before dynamic filters are handed down, which hold on to the nodes they were made by.
     let before = physical.rules.iter().position(|rule| rule.name() == "EnsureCooperative");
     physical.rules.insert(before.unwrap_or(physical.rules.len()), Arc::new(InterruptJoins));

@@ -14,8 +14,8 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, ListArray, StringArray, StringViewArray, StringViewBuilder,
-    TimestampMillisecondArray, UInt8Array, UInt16Array, UInt32Array, new_null_array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, ListArray, PrimitiveArray, StringArray, StringViewArray,
+    StringViewBuilder, TimestampMillisecondArray, UInt8Array, UInt16Array, UInt32Array, new_null_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{CastOptions, cast_with_options, take};
@@ -185,6 +185,15 @@ impl Codes {
         .filter(|nulls| nulls.null_count() > 0)
     }
 
+    /// The codes at `rows`, and `null` where there is no value.
+    pub(crate) fn or_null(&self, rows: &Rows, null: u32) -> UInt32Array {
+        match self {
+            Self::U8(codes) => codes_or_null(codes, rows, null),
+            Self::U16(codes) => codes_or_null(codes, rows, null),
+            Self::U32(codes) => codes_or_null(codes, rows, null),
+        }
+    }
+
     fn array(&self) -> ArrayRef {
         match self {
             Self::U8(codes) => Arc::new(codes.clone()),
@@ -199,6 +208,25 @@ impl Coded {
     pub(crate) fn decode(&self, rows: &Rows) -> Result<ArrayRef, ArrowError> {
         take(&self.values, &rows.read(&self.codes.array())?, None)
     }
+}
+
+fn codes_or_null<K: ArrowPrimitiveType>(codes: &PrimitiveArray<K>, rows: &Rows, null: u32) -> UInt32Array
+where
+    K::Native: Into<u32>,
+{
+    let native = codes.values();
+    let nulls = codes.nulls().filter(|nulls| nulls.null_count() > 0);
+    let code = |row: usize| match nulls {
+        // What stands under a NULL may be no code at all.
+        Some(nulls) if nulls.is_null(row) => null,
+        _ => native[row].into(),
+    };
+    let picked: Vec<u32> = match rows {
+        Rows::Range(range) => range.clone().map(code).collect(),
+        Rows::Positions(positions) => positions.iter().map(|&row| code(row as usize)).collect(),
+        Rows::Mask { .. } => rows.clone().into_positions().iter().map(|&row| code(row as usize)).collect(),
+    };
+    UInt32Array::from(picked)
 }
 
 fn codes_of(array: &ArrayRef) -> Option<Codes> {
@@ -343,6 +371,13 @@ mod tests {
             let codes = codes_of(&array).unwrap();
             assert_eq!((codes.array().len(), codes.nulls().map(NullBuffer::null_count)), (3, Some(1)));
         }
+    }
+
+    #[test]
+    fn rows_without_a_value_are_picked_as_the_code_for_null() {
+        let codes = Codes::U8(vec![Some(3), None, Some(0), Some(7)].into());
+        assert_eq!(codes.or_null(&Rows::Range(0..3), 9).values(), &[3, 9, 0]);
+        assert_eq!(codes.or_null(&Rows::positions(vec![3, 1]), 9).values(), &[7, 9]);
     }
 
     #[test]

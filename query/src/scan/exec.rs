@@ -70,6 +70,8 @@ pub(crate) struct ScanPlan {
     pub(crate) dictionaries: Arc<Dictionaries>,
     /// The most partitions.
     pub(crate) partitions_max: usize,
+    /// Whether an operator above may take rows by their codes.
+    pub(crate) coded_aggregates: bool,
 }
 
 /// What a scan will read, for EXPLAIN.
@@ -138,6 +140,26 @@ impl SegmentScanExec {
     /// The datasource read.
     pub fn datasource(&self) -> &str {
         &self.plan.snapshot.datasource
+    }
+
+    /// What was planned.
+    pub(crate) fn plan(&self) -> &ScanPlan {
+        &self.plan
+    }
+
+    /// The rows of one partition, about `batch_rows` at a time, for an operator that decodes them itself.
+    pub(crate) fn selections(&self, partition: usize, batch_rows: usize) -> Selections {
+        self.count_parts(partition);
+        Selections::new(&self.plan, &self.truths, partition, Some(batch_rows), &self.metrics)
+    }
+
+    fn count_parts(&self, partition: usize) {
+        if partition == 0 {
+            let parts = MetricBuilder::new(&self.metrics).counter("parts", 0);
+            parts.add(self.plan.snapshot.parts.len());
+            let pruned = MetricBuilder::new(&self.metrics).counter("parts_pruned", 0);
+            pruned.add(self.plan.layout.parts_pruned);
+        }
     }
 
     fn with(&self, change: impl FnOnce(&mut ScanPlan) -> Result<()>) -> Result<Self> {
@@ -231,12 +253,7 @@ impl ExecutionPlan for SegmentScanExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let batch_rows = context.session_config().batch_size();
         let gathered = (!self.plan.projection.is_empty()).then_some(batch_rows);
-        if partition == 0 {
-            let parts = MetricBuilder::new(&self.metrics).counter("parts", 0);
-            parts.add(self.plan.snapshot.parts.len());
-            let pruned = MetricBuilder::new(&self.metrics).counter("parts_pruned", 0);
-            pruned.add(self.plan.layout.parts_pruned);
-        }
+        self.count_parts(partition);
         let selections = Selections::new(&self.plan, &self.truths, partition, gathered, &self.metrics);
         let stream = batches(
             selections,

@@ -18,20 +18,20 @@
 //! is: `stream::Selected` names rows and hands columns out as codes.
 
 mod bounds;
-mod column;
-mod dictionaries;
+pub(crate) mod column;
+pub(crate) mod dictionaries;
 mod exec;
 mod filter;
 mod layout;
 mod ranges;
-mod rows;
+pub(crate) mod rows;
 mod select;
-mod stream;
+pub(crate) mod stream;
 mod table;
 mod truth;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use dictionaries::Dictionaries;
 pub use exec::{ScanSummary, SegmentScanExec};

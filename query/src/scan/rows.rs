@@ -89,6 +89,15 @@ impl Rows {
         }
     }
 
+    /// The row at `index` in their order; of a mask, which has to be counted through, only the first is found fast.
+    pub(crate) fn nth(&self, index: usize) -> usize {
+        match self {
+            Self::Range(range) => range.start + index,
+            Self::Positions(positions) => positions[index] as usize,
+            Self::Mask { start, mask, .. } => *start + mask.set_indices().nth(index).unwrap_or(0),
+        }
+    }
+
     /// Appends the positions to `positions`.
     pub(crate) fn append_to(&self, positions: &mut Vec<u32>) {
         match self {
@@ -230,6 +239,8 @@ mod tests {
             let (x, y) = (rows_of(start, &a), rows_of(start, &b));
             prop_assert_eq!(x.len(), model(start, &a).len());
             prop_assert_eq!(x.clone().into_positions().to_vec(), model(start, &a));
+            let singly: Vec<u32> = (0..x.len()).map(|index| x.nth(index) as u32).collect();
+            prop_assert_eq!(singly, model(start, &a));
             let span = start..start + a.len();
             let either: Vec<bool> = a.iter().zip(&b).map(|(x, y)| x | y).collect();
             prop_assert_eq!(x.union(&y, &span).into_positions().to_vec(), model(start, &either));

@@ -22,12 +22,20 @@ use super::select::PostingsUse;
 pub const MULTI_VALUE: &str = "ovate.multi_value";
 
 /// How scans are run.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ScanOptions {
     /// When posting lists are used.
     pub postings: PostingsUse,
     /// Dictionaries in SQL's types; share one between all tables of an engine.
     pub dictionaries: Arc<Dictionaries>,
+    /// Whether rows may be grouped by their codes, without being decoded first.
+    pub coded_aggregates: bool,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        Self { postings: PostingsUse::default(), dictionaries: Arc::default(), coded_aggregates: true }
+    }
 }
 
 /// The rows of one snapshot, under SQL's types.
@@ -128,6 +136,7 @@ impl TableProvider for SegmentTable {
             postings: self.options.postings,
             dictionaries: Arc::clone(&self.options.dictionaries),
             partitions_max,
+            coded_aggregates: self.options.coded_aggregates,
         };
         Ok(Arc::new(SegmentScanExec::new(plan)?))
     }

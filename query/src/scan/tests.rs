@@ -23,27 +23,27 @@ use tempfile::TempDir;
 
 use super::{PostingsUse, ScanOptions, SegmentScanExec, SegmentTable, sql_schema};
 
-const DAY_MS: i64 = 86_400_000;
-const HOUR_MS: i64 = 3_600_000;
+pub(crate) const DAY_MS: i64 = 86_400_000;
+pub(crate) const HOUR_MS: i64 = 3_600_000;
 /// The start of every test's time: 2026-03-01.
-const START_MS: i64 = 1_772_323_200_000;
+pub(crate) const START_MS: i64 = 1_772_323_200_000;
 
 /// One row, as a model of every column type.
 #[derive(Debug, Clone)]
-struct Row {
-    time: i64,
-    city: Option<String>,
-    device: Option<String>,
-    note: Option<String>,
-    tags: Vec<String>,
-    level: Option<i64>,
-    serial: Option<i64>,
-    ratio: Option<f32>,
-    value: Option<f64>,
+pub(crate) struct Row {
+    pub(crate) time: i64,
+    pub(crate) city: Option<String>,
+    pub(crate) device: Option<String>,
+    pub(crate) note: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) level: Option<i64>,
+    pub(crate) serial: Option<i64>,
+    pub(crate) ratio: Option<f32>,
+    pub(crate) value: Option<f64>,
 }
 
 /// Numbers that look random, the same for the same seed.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
@@ -70,12 +70,12 @@ impl Dice {
                 .collect(),
             level: self.maybe(|dice| dice.roll(5) as i64 - 2),
             serial: self.maybe(|_| serial as i64),
-            ratio: self.maybe(|dice| [-0.0, 0.0, 0.5, -1.25, f32::NAN][dice.roll(5) as usize]),
+            ratio: self.maybe(|dice| [-0.0, 0.0, 0.5, -1.25, f32::NAN, -f32::NAN][dice.roll(6) as usize]),
             value: self.maybe(|dice| dice.roll(1 << 30) as f64 / 1e6 - 300.0),
         }
     }
 
-    fn rows(&mut self, count: usize) -> Vec<Row> {
+    pub(crate) fn rows(&mut self, count: usize) -> Vec<Row> {
         (0..count).map(|serial| self.row(serial)).collect()
     }
 }
@@ -100,22 +100,22 @@ fn table_schema() -> Arc<TableSchema> {
 }
 
 /// A datasource and the same rows as a list.
-struct Fixture {
-    datasource: Arc<Datasource>,
-    rows: Vec<Row>,
+pub(crate) struct Fixture {
+    pub(crate) datasource: Arc<Datasource>,
+    pub(crate) rows: Vec<Row>,
     _store: Arc<Store>,
     _folder: TempDir,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
         let datasource = store.ensure_datasource("events", table_schema()).unwrap();
         Self { datasource, rows: Vec::new(), _store: store, _folder: folder }
     }
 
-    fn append(&mut self, rows: Vec<Row>) {
+    pub(crate) fn append(&mut self, rows: Vec<Row>) {
         let mut writer = self.datasource.writer();
         let text = |at: usize, of: fn(&Row) -> &Option<String>, writer: &mut ovate_storage::Writer| {
             if writer.is_plain(at) {
@@ -158,12 +158,12 @@ impl Fixture {
         self.rows.extend(rows);
     }
 
-    fn publish(&self) {
+    pub(crate) fn publish(&self) {
         self.datasource.publish(START_MS).unwrap();
     }
 
     /// The rows as DataFusion's own table, each type as SQL sees it.
-    fn model(&self) -> RecordBatch {
+    pub(crate) fn model(&self) -> RecordBatch {
         let rows = &self.rows;
         let text = |of: fn(&Row) -> &Option<String>| -> ArrayRef {
             Arc::new(rows.iter().map(|row| of(row).as_deref()).collect::<StringViewArray>())
@@ -200,9 +200,9 @@ impl Fixture {
     }
 }
 
-struct Session {
-    context: SessionContext,
-    runtime: tokio::runtime::Runtime,
+pub(crate) struct Session {
+    pub(crate) context: SessionContext,
+    pub(crate) runtime: tokio::runtime::Runtime,
 }
 
 impl Session {
@@ -213,18 +213,18 @@ impl Session {
         Self { context, runtime: tokio::runtime::Builder::new_current_thread().build().unwrap() }
     }
 
-    fn plan(&self, sql: &str) -> Arc<dyn ExecutionPlan> {
+    pub(crate) fn plan(&self, sql: &str) -> Arc<dyn ExecutionPlan> {
         self.runtime.block_on(async {
             let frame = self.context.sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
             frame.create_physical_plan().await.unwrap_or_else(|error| panic!("{sql}: {error}"))
         })
     }
 
-    fn explain(&self, sql: &str) -> String {
+    pub(crate) fn explain(&self, sql: &str) -> String {
         displayable(self.plan(sql).as_ref()).indent(false).to_string()
     }
 
-    fn try_rows(&self, sql: &str) -> Result<Vec<String>, String> {
+    pub(crate) fn try_rows(&self, sql: &str) -> Result<Vec<String>, String> {
         let batches = self.runtime.block_on(async {
             let frame = self.context.sql(sql).await?;
             frame.collect().await
@@ -245,11 +245,11 @@ impl Session {
         Ok(rows)
     }
 
-    fn rows(&self, sql: &str) -> Vec<String> {
+    pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
         self.try_rows(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    fn sorted(&self, sql: &str) -> Result<Vec<String>, String> {
+    pub(crate) fn sorted(&self, sql: &str) -> Result<Vec<String>, String> {
         let mut rows = self.try_rows(sql)?;
         rows.sort();
         Ok(rows)
@@ -273,7 +273,7 @@ fn assert_same(actual: &Session, expected: &Session, filter: &str) {
 }
 
 /// A literal of milliseconds since the epoch.
-fn at(time_ms: i64) -> String {
+pub(crate) fn at(time_ms: i64) -> String {
     format!("arrow_cast({time_ms}, 'Timestamp(ms)')")
 }
 
@@ -343,7 +343,7 @@ fn atom() -> impl Strategy<Value = String> {
     prop_oneof![2 => time, 1 => between, 9 => fixed]
 }
 
-fn filter() -> impl Strategy<Value = String> {
+pub(crate) fn filter() -> impl Strategy<Value = String> {
     atom().prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 2..4).prop_map(|items| format!("({})", items.join(" AND "))),
@@ -354,7 +354,7 @@ fn filter() -> impl Strategy<Value = String> {
 }
 
 /// Rows arriving in several goes, some of them published in between.
-fn arrivals() -> impl Strategy<Value = Vec<(usize, bool)>> {
+pub(crate) fn arrivals() -> impl Strategy<Value = Vec<(usize, bool)>> {
     let rows = prop_oneof![4 => 0usize..40, 1 => 1100usize..2500];
     prop::collection::vec((rows, any::<bool>()), 1..5)
 }
@@ -386,7 +386,7 @@ proptest! {
 }
 
 /// Enough rows for several blocks, posting lists, every width of codes and coded numbers.
-fn large() -> Fixture {
+pub(crate) fn large() -> Fixture {
     let mut dice = Dice(7);
     let mut fixture = Fixture::new();
     fixture.append(dice.rows(110_000));

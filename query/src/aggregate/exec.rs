@@ -1,0 +1,246 @@
+//! The operator: partitions of the scan aggregated side by side, merged, given out as one partition.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
+use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::coop::cooperative;
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, CardinalityEffect, EmissionType, SchedulingType, apply_expression_roots,
+};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
+};
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+};
+use futures::StreamExt;
+use futures::stream;
+
+use super::partial::Partial;
+use super::plan::{AggregatePlan, Input, KeySource};
+use crate::scan::SegmentScanExec;
+
+/// Rows gathered between two chances to cancel: well under a millisecond's work for few keys.
+const STEP_ROWS: usize = 64 << 10;
+
+/// Groups and aggregates the rows of a scan by the codes of their keys.
+#[derive(Debug, Clone)]
+pub(crate) struct CodedAggregateExec {
+    plan: Arc<AggregatePlan>,
+    /// A [`SegmentScanExec`].
+    scan: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl CodedAggregateExec {
+    pub(super) fn new(plan: AggregatePlan, scan: Arc<dyn ExecutionPlan>) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&plan.schema)),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        )
+        .with_scheduling_type(SchedulingType::Cooperative);
+        Self {
+            plan: Arc::new(plan),
+            scan,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+
+    fn with_scan(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        match (children.pop(), children.is_empty()) {
+            (Some(scan), true) if scan.downcast_ref::<SegmentScanExec>().is_some() => {
+                let metrics = ExecutionPlanMetricsSet::new();
+                Ok(Arc::new(Self { scan, metrics, ..self.clone() }))
+            }
+            _ => internal_err!("CodedAggregateExec reads one SegmentScanExec"),
+        }
+    }
+
+    fn segment_scan(&self) -> Result<&SegmentScanExec> {
+        let Some(scan) = self.scan.downcast_ref::<SegmentScanExec>() else {
+            return internal_err!("CodedAggregateExec reads a SegmentScanExec");
+        };
+        Ok(scan)
+    }
+}
+
+/// The groups of one partition of the scan.
+async fn aggregate(
+    plan: Arc<AggregatePlan>,
+    scan: Arc<dyn ExecutionPlan>,
+    partition: usize,
+    context: Arc<TaskContext>,
+    baseline: BaselineMetrics,
+) -> Result<Partial> {
+    let Some(scan) = scan.downcast_ref::<SegmentScanExec>() else {
+        return internal_err!("CodedAggregateExec reads a SegmentScanExec");
+    };
+    let consumer = MemoryConsumer::new(format!("CodedAggregateExec[{partition}]"));
+    let mut partial = Partial::new(plan, consumer.register(context.memory_pool()))?;
+    let mut selections = scan.selections(partition, STEP_ROWS);
+    while let Some(selected) = selections.next().await? {
+        let timer = baseline.elapsed_compute().timer();
+        partial.update(selected)?;
+        drop(timer);
+        tokio::task::yield_now().await;
+    }
+    Ok(partial)
+}
+
+impl ExecutionPlan for CodedAggregateExec {
+    fn name(&self) -> &'static str {
+        "CodedAggregateExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.scan]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        // The scan cut itself into as many partitions as are worth it.
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let keys = self.plan.keys.iter().filter_map(|key| match &key.source {
+            KeySource::Computed(input) => Some(input),
+            _ => None,
+        });
+        let inputs = self.plan.aggregates.iter().flat_map(|a| a.arguments.iter().chain(&a.filter));
+        let exprs: Vec<_> =
+            keys.chain(inputs).filter_map(|input: &Input| input.expr.as_ref().map(Arc::clone)).collect();
+        apply_expression_roots(&exprs, f)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.with_scan(children)
+    }
+
+    #[allow(deprecated)]
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.with_scan(children)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        if partition != 0 {
+            return internal_err!("CodedAggregateExec has no partition {partition}");
+        }
+        let count = self.segment_scan()?.properties().output_partitioning().partition_count();
+        let parts: Vec<_> = (0..count)
+            .map(|partition| {
+                let baseline = BaselineMetrics::new(&self.metrics, partition);
+                let (plan, scan) = (Arc::clone(&self.plan), Arc::clone(&self.scan));
+                aggregate(plan, scan, partition, Arc::clone(&context), baseline)
+            })
+            .collect();
+        let baseline = BaselineMetrics::new(&self.metrics, 0);
+        let groups = MetricBuilder::new(&self.metrics).counter("groups", 0);
+        let batch_rows = context.session_config().batch_size().max(1);
+        let schema = Arc::clone(&self.plan.schema);
+        let rows = async move {
+            let merged = merged(parts).await?;
+            let timer = baseline.elapsed_compute().timer();
+            let Some(merged) = merged else { return Ok(RecordBatch::new_empty(schema)) };
+            groups.add(merged.len());
+            let rows = merged.finish()?;
+            drop(timer);
+            baseline.record_output(rows.num_rows());
+            Ok(rows)
+        };
+        let batches = stream::once(rows).flat_map(move |rows: Result<RecordBatch>| match rows {
+            Ok(rows) => stream::iter(cut(&rows, batch_rows)).left_stream(),
+            Err(error) => stream::iter([Err(error)]).right_stream(),
+        });
+        let stream = RecordBatchStreamAdapter::new(Arc::clone(&self.plan.schema), Box::pin(batches));
+        Ok(Box::pin(cooperative(stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn child_stats_requests(&self, _partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(None)]
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        _args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.plan.schema);
+        if let Some(Precision::Exact(rows) | Precision::Inexact(rows)) =
+            inputs.first().map(|input| input.num_rows)
+        {
+            // Most groupings leave few rows; what is above is not worth spreading over threads for them.
+            statistics.num_rows = Precision::Inexact(rows.isqrt());
+        }
+        Ok(Arc::new(statistics))
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        CardinalityEffect::LowerEqual
+    }
+}
+
+/// All groups: one partition here, the others on threads of their own.
+async fn merged(
+    parts: Vec<impl Future<Output = Result<Partial>> + Send + 'static>,
+) -> Result<Option<Partial>> {
+    let mut parts = parts.into_iter();
+    let Some(first) = parts.next() else { return Ok(None) };
+    // Dropped together with this future, tasks end.
+    let others: Vec<_> = parts.map(SpawnedTask::spawn).collect();
+    let mut merged = first.await?;
+    for other in others {
+        let other = other.join().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
+        merged.merge(other)?;
+        tokio::task::yield_now().await;
+    }
+    Ok(Some(merged))
+}
+
+fn cut(rows: &RecordBatch, batch_rows: usize) -> Vec<Result<RecordBatch>> {
+    (0..rows.num_rows())
+        .step_by(batch_rows)
+        .map(|start| Ok(rows.slice(start, batch_rows.min(rows.num_rows() - start))))
+        .collect()
+}
+
+impl DisplayAs for CodedAggregateExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CodedAggregateExec: {}", self.plan)
+    }
+}

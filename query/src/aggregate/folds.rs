@@ -1,0 +1,410 @@
+//! COUNT, SUM, MIN, MAX and AVG of numbers, by group.
+//!
+//! Results are DataFusion's: sums of whole numbers wrap around, a group without a value is NULL (COUNT: 0), AVG is a
+//! sum of doubles over a count. Two things that DataFusion leaves to the order of rows are settled in MIN and MAX:
+//! NaN is greater than any number, and -0.0 less than 0.0.
+
+use std::cmp::Ordering;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Int64Array, PrimitiveArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::datatypes::{Float64Type, Int64Type};
+use datafusion::common::{Result, internal_err};
+
+use super::accumulate::{Accumulate, RowGroups};
+
+/// How a value joins those before it.
+pub(super) trait Fold<N>: Send {
+    /// What a group begins with.
+    const START: N;
+    /// Both.
+    fn fold(a: N, b: N) -> N;
+
+    /// All.
+    fn fold_all(a: N, values: &[N]) -> N
+    where
+        N: Copy,
+    {
+        values.iter().fold(a, |a, &b| Self::fold(a, b))
+    }
+}
+
+/// SUM.
+pub(super) struct Add;
+/// MIN.
+pub(super) struct Least;
+/// MAX.
+pub(super) struct Greatest;
+
+impl Fold<i64> for Add {
+    const START: i64 = 0;
+
+    fn fold(a: i64, b: i64) -> i64 {
+        a.wrapping_add(b)
+    }
+}
+
+impl Fold<f64> for Add {
+    const START: f64 = 0.0;
+
+    fn fold(a: f64, b: f64) -> f64 {
+        a + b
+    }
+
+    // Additions that do not wait for each other.
+    fn fold_all(a: f64, values: &[f64]) -> f64 {
+        let mut lanes = [0.0; 8];
+        let chunks = values.chunks_exact(lanes.len());
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += value);
+        }
+        a + lanes.iter().chain(rest).sum::<f64>()
+    }
+}
+
+impl Fold<i64> for Least {
+    const START: i64 = i64::MAX;
+
+    fn fold(a: i64, b: i64) -> i64 {
+        a.min(b)
+    }
+}
+
+impl Fold<i64> for Greatest {
+    const START: i64 = i64::MIN;
+
+    fn fold(a: i64, b: i64) -> i64 {
+        a.max(b)
+    }
+}
+
+/// The order of two numbers, NaN of either sign last.
+macro_rules! order {
+    ($a:expr, $b:expr) => {{
+        let (a, b) = ($a, $b);
+        let (a, b) = (if a.is_nan() { a.abs() } else { a }, if b.is_nan() { b.abs() } else { b });
+        a.total_cmp(&b)
+    }};
+}
+
+macro_rules! extremes {
+    ($native:ty) => {
+        impl Fold<$native> for Least {
+            const START: $native = <$native>::NAN;
+
+            fn fold(a: $native, b: $native) -> $native {
+                if order!(a, b) == Ordering::Greater { b } else { a }
+            }
+        }
+
+        impl Fold<$native> for Greatest {
+            const START: $native = <$native>::NEG_INFINITY;
+
+            fn fold(a: $native, b: $native) -> $native {
+                if order!(a, b) == Ordering::Less { b } else { a }
+            }
+        }
+    };
+}
+
+extremes!(f32);
+extremes!(f64);
+
+/// SUM, MIN or MAX.
+pub(super) struct Folds<T: ArrowPrimitiveType, O> {
+    values: Vec<T::Native>,
+    seen: Seen,
+    how: PhantomData<O>,
+}
+
+impl<T: ArrowPrimitiveType, O> Default for Folds<T, O> {
+    fn default() -> Self {
+        Self { values: Vec::new(), seen: Seen::default(), how: PhantomData }
+    }
+}
+
+impl<T: ArrowPrimitiveType, O: Fold<T::Native>> Accumulate for Folds<T, O> {
+    fn update(
+        &mut self,
+        rows: RowGroups<'_>,
+        arguments: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+        groups: usize,
+    ) -> Result<()> {
+        let numbers = numbers::<T>(arguments)?;
+        let wanted = wanted(numbers.nulls(), filter);
+        self.values.resize(groups, O::START);
+        self.seen.add(rows, wanted.as_ref(), groups);
+        let (values, native) = (&mut self.values, numbers.values());
+        match (rows, &wanted) {
+            (RowGroups::One { group, .. }, None) => {
+                values[group] = O::fold_all(values[group], native);
+            }
+            (RowGroups::One { group, .. }, Some(wanted)) => {
+                values[group] = wanted.set_indices().fold(values[group], |a, row| O::fold(a, native[row]));
+            }
+            (RowGroups::Each(groups), None) => {
+                for (&group, &value) in groups.iter().zip(native) {
+                    let own = &mut values[group as usize];
+                    *own = O::fold(*own, value);
+                }
+            }
+            (RowGroups::Each(groups), Some(wanted)) => {
+                for row in wanted.set_indices() {
+                    let own = &mut values[groups[row] as usize];
+                    *own = O::fold(*own, native[row]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, rows: RowGroups<'_>, state: &[ArrayRef], groups: usize) -> Result<()> {
+        self.update(rows, state, None, groups)
+    }
+
+    fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        Ok(vec![self.finish()?])
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        let values = std::mem::take(&mut self.values);
+        let nulls = std::mem::take(&mut self.seen).nulls();
+        Ok(Arc::new(PrimitiveArray::<T>::try_new(values.into(), nulls)?))
+    }
+
+    fn bytes(&self) -> usize {
+        self.values.capacity() * size_of::<T::Native>() + self.seen.bytes()
+    }
+}
+
+/// COUNT: of rows if there is no argument, otherwise of values.
+#[derive(Default)]
+pub(super) struct Counts {
+    counts: Vec<i64>,
+}
+
+impl Counts {
+    fn add(&mut self, rows: RowGroups<'_>, wanted: Option<&BooleanBuffer>, groups: usize) {
+        self.counts.resize(groups, 0);
+        let counts = &mut self.counts;
+        match (rows, wanted) {
+            (RowGroups::One { group, rows }, None) => counts[group] += rows as i64,
+            (RowGroups::One { group, .. }, Some(wanted)) => counts[group] += wanted.count_set_bits() as i64,
+            (RowGroups::Each(groups), None) => {
+                for &group in groups {
+                    counts[group as usize] += 1;
+                }
+            }
+            (RowGroups::Each(groups), Some(wanted)) => {
+                wanted.set_indices().for_each(|row| counts[groups[row] as usize] += 1);
+            }
+        }
+    }
+}
+
+impl Accumulate for Counts {
+    fn update(
+        &mut self,
+        rows: RowGroups<'_>,
+        arguments: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+        groups: usize,
+    ) -> Result<()> {
+        let nulls = arguments.first().and_then(Array::logical_nulls);
+        self.add(rows, wanted(nulls.as_ref(), filter).as_ref(), groups);
+        Ok(())
+    }
+
+    fn merge(&mut self, rows: RowGroups<'_>, state: &[ArrayRef], groups: usize) -> Result<()> {
+        self.counts.resize(groups, 0);
+        let counts = numbers::<Int64Type>(state)?;
+        for_each(rows, counts.values(), |group, count| self.counts[group] += count);
+        Ok(())
+    }
+
+    fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        Ok(vec![self.finish()?])
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        Ok(Arc::new(Int64Array::from(std::mem::take(&mut self.counts))))
+    }
+
+    fn bytes(&self) -> usize {
+        self.counts.capacity() * size_of::<i64>()
+    }
+}
+
+/// AVG of doubles.
+#[derive(Default)]
+pub(super) struct Averages {
+    sums: Folds<Float64Type, Add>,
+    counts: Counts,
+}
+
+impl Accumulate for Averages {
+    fn update(
+        &mut self,
+        rows: RowGroups<'_>,
+        arguments: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+        groups: usize,
+    ) -> Result<()> {
+        self.sums.update(rows, arguments, filter, groups)?;
+        self.counts.update(rows, arguments, filter, groups)
+    }
+
+    fn merge(&mut self, rows: RowGroups<'_>, state: &[ArrayRef], groups: usize) -> Result<()> {
+        let [sums, counts] = state else { return internal_err!("an average is a sum and a count") };
+        self.sums.merge(rows, std::slice::from_ref(sums), groups)?;
+        self.counts.merge(rows, std::slice::from_ref(counts), groups)
+    }
+
+    fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        Ok(vec![self.sums.finish()?, self.counts.finish()?])
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        let (sums, counts) = (self.sums.finish()?, std::mem::take(&mut self.counts.counts));
+        let sums = sums.as_primitive::<Float64Type>();
+        let averages = sums.iter().zip(counts).map(|(sum, count)| sum.map(|sum| sum / count as f64));
+        Ok(Arc::new(averages.collect::<PrimitiveArray<Float64Type>>()))
+    }
+
+    fn bytes(&self) -> usize {
+        self.sums.bytes() + self.counts.bytes()
+    }
+}
+
+/// Which groups have had a value.
+#[derive(Default)]
+struct Seen {
+    groups: usize,
+    /// One flag a group; `None`: all have.
+    flags: Option<Vec<bool>>,
+}
+
+impl Seen {
+    fn add(&mut self, rows: RowGroups<'_>, wanted: Option<&BooleanBuffer>, groups: usize) {
+        // While every row counts, so does every group: none is made without a row.
+        if wanted.is_some() && self.flags.is_none() {
+            self.flags = Some(vec![true; self.groups]);
+        }
+        self.groups = groups;
+        let Some(flags) = &mut self.flags else { return };
+        flags.resize(groups, false);
+        match (rows, wanted) {
+            (RowGroups::One { group, rows }, None) => flags[group] |= rows > 0,
+            (RowGroups::One { group, .. }, Some(wanted)) => {
+                flags[group] = flags[group] || wanted.count_set_bits() > 0;
+            }
+            (RowGroups::Each(groups), None) => groups.iter().for_each(|&group| flags[group as usize] = true),
+            (RowGroups::Each(groups), Some(wanted)) => {
+                wanted.set_indices().for_each(|row| flags[groups[row] as usize] = true);
+            }
+        }
+    }
+
+    fn nulls(self) -> Option<NullBuffer> {
+        self.flags.map(NullBuffer::from).filter(|nulls| nulls.null_count() > 0)
+    }
+
+    fn bytes(&self) -> usize {
+        self.flags.as_ref().map_or(0, Vec::capacity)
+    }
+}
+
+fn numbers<T: ArrowPrimitiveType>(arguments: &[ArrayRef]) -> Result<&PrimitiveArray<T>> {
+    let Some(numbers) = arguments.first().and_then(|argument| argument.as_primitive_opt::<T>()) else {
+        return internal_err!("an aggregate of {} has other arguments", T::DATA_TYPE);
+    };
+    Ok(numbers)
+}
+
+/// The rows that have a value and pass the filter; `None`: all.
+fn wanted(nulls: Option<&NullBuffer>, filter: Option<&BooleanArray>) -> Option<BooleanBuffer> {
+    let nulls = nulls.filter(|nulls| nulls.null_count() > 0).map(NullBuffer::inner);
+    let passed = filter.map(|filter| match filter.nulls() {
+        Some(nulls) => filter.values() & nulls.inner(),
+        None => filter.values().clone(),
+    });
+    match (nulls, passed) {
+        (Some(nulls), Some(passed)) => Some(nulls & &passed),
+        (Some(nulls), None) => Some(nulls.clone()),
+        (None, passed) => passed,
+    }
+}
+
+fn for_each<N: Copy>(rows: RowGroups<'_>, values: &[N], mut add: impl FnMut(usize, N)) {
+    match rows {
+        RowGroups::One { group, .. } => values.iter().for_each(|&value| add(group, value)),
+        RowGroups::Each(groups) => {
+            groups.iter().zip(values).for_each(|(&group, &value)| add(group as usize, value));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Float64Array, Int64Array};
+
+    fn double(numbers: &[Option<f64>]) -> ArrayRef {
+        Arc::new(numbers.iter().copied().collect::<Float64Array>())
+    }
+
+    #[test]
+    fn one_group_at_once_is_the_same_as_row_by_row() {
+        let numbers = double(&[Some(1.5), None, Some(-2.0), Some(4.0)]);
+        let filter = BooleanArray::from(vec![Some(true), Some(true), None, Some(true)]);
+        for filter in [None, Some(&filter)] {
+            let (mut whole, mut single) = (Averages::default(), Averages::default());
+            let arguments = [Arc::clone(&numbers)];
+            whole.update(RowGroups::One { group: 1, rows: 4 }, &arguments, filter, 2).unwrap();
+            single.update(RowGroups::Each(&[1, 1, 1, 1]), &arguments, filter, 2).unwrap();
+            assert_eq!(&whole.finish().unwrap(), &single.finish().unwrap());
+        }
+    }
+
+    #[test]
+    fn groups_without_a_value_are_null_but_count_zero() {
+        let mut sums = Folds::<Float64Type, Add>::default();
+        sums.update(RowGroups::Each(&[0, 1]), &[double(&[Some(1.0), Some(2.0)])], None, 2).unwrap();
+        sums.update(RowGroups::Each(&[1, 2]), &[double(&[Some(3.0), None])], None, 3).unwrap();
+        assert_eq!(&sums.finish().unwrap(), &double(&[Some(1.0), Some(5.0), None]));
+        let mut counts = Counts::default();
+        counts.update(RowGroups::Each(&[1, 2]), &[double(&[Some(3.0), None])], None, 3).unwrap();
+        let state = counts.state().unwrap();
+        counts.merge(RowGroups::Each(&[1, 1, 0]), &state, 2).unwrap();
+        assert_eq!(counts.finish().unwrap().as_primitive::<Int64Type>().values(), &[0, 1]);
+    }
+
+    #[test]
+    fn sums_of_whole_numbers_wrap_around() {
+        let mut sums = Folds::<Int64Type, Add>::default();
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![i64::MAX, 1]));
+        sums.update(RowGroups::One { group: 0, rows: 2 }, &[numbers], None, 1).unwrap();
+        assert_eq!(sums.finish().unwrap().as_primitive::<Int64Type>().values(), &[i64::MIN]);
+    }
+
+    #[test]
+    fn extremes_do_not_depend_on_the_order_of_rows() {
+        let numbers = [-f64::NAN, 0.0, -0.0, f64::NAN];
+        let least = |rows: &[usize]| {
+            rows.iter().fold(<Least as Fold<f64>>::START, |a, &row| Least::fold(a, numbers[row]))
+        };
+        let greatest = |rows: &[usize]| {
+            rows.iter().fold(<Greatest as Fold<f64>>::START, |a, &row| Greatest::fold(a, numbers[row]))
+        };
+        for rows in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1]] {
+            assert_eq!(least(&rows).to_bits(), (-0.0f64).to_bits());
+            assert!(greatest(&rows).is_nan());
+        }
+        assert_eq!(greatest(&[1, 2]).to_bits(), 0.0f64.to_bits());
+        assert!(least(&[0]).is_nan());
+    }
+}

@@ -1,0 +1,36 @@
+//! GROUP BY on codes: an operator of our own over scans, and the rule that puts it into plans.
+//!
+//! ```text
+//!  Selections ──► chunks ──► keys: codes, buckets, values → ids ──► groups: ids → group ──► accumulators
+//!  (the scan)                                                                                   │
+//!                 rows ◄── ids → values, once per group ◄── partitions merged by value ◄────────┘
+//! ```
+//!
+//! * `rule`, `plan`: what is taken over, and what is then known before any row.
+//! * `exec`, `partial`: running it, partition by partition.
+//! * `floats`: which numbers are one value, here and in DataFusion's operators.
+//! * `chunk`: some rows at hand, and what expressions give for them.
+//! * `keys`, `values`, `groups`, `table`: from rows to groups.
+//! * `accumulate`, `folds`: what is known of each group.
+//!
+//! Invariants: results, their types and their NULLs are those of DataFusion's own aggregation. Memory is taken from the
+//! pool, and a statement fails when there is none left: nothing is spilled.
+//! Left out: aggregates without GROUP BY, which read whole columns and gain nothing from groups; DISTINCT; grouping
+//! sets.
+
+mod accumulate;
+mod chunk;
+mod exec;
+mod floats;
+mod folds;
+mod groups;
+mod keys;
+mod partial;
+mod plan;
+mod rule;
+mod table;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub(crate) use rule::CodedAggregates;

@@ -1,0 +1,181 @@
+//! The groups of some of the rows: filled from selections, merged, and turned into rows at the end.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use datafusion::common::Result;
+use datafusion::execution::memory_pool::MemoryReservation;
+
+use super::accumulate::{Accumulate, accumulator, counts_rows};
+use super::chunk::{ByCode, Chunk};
+use super::groups::Groups;
+use super::keys::{Ids, KeyIds};
+use super::plan::{AggregatePlan, Input, KeySource};
+use crate::scan::column::{PartColumns, external};
+use crate::scan::rows::Rows;
+use crate::scan::stream::Selected;
+
+/// Rows worked on at once: ids, groups and values of so many stay in the processor's cache.
+const CHUNK_ROWS: usize = 8192;
+/// A chunk ends with its bucket of time if that has so many rows in it: then the bucket is settled for all of them.
+const BUCKET_ROWS: usize = 1024;
+
+/// Groups and what is known of each.
+pub(super) struct Partial {
+    plan: Arc<AggregatePlan>,
+    keys: Vec<KeyIds>,
+    groups: Groups,
+    accumulators: Vec<Box<dyn Accumulate>>,
+    by_code: ByCode,
+    reservation: MemoryReservation,
+    /// Of the rows at hand, by key.
+    ids: Vec<Ids>,
+    /// Room for the groups of the rows at hand.
+    row_groups: Vec<u32>,
+}
+
+impl Partial {
+    /// No rows yet; memory is taken from `reservation`.
+    pub(super) fn new(plan: Arc<AggregatePlan>, reservation: MemoryReservation) -> Result<Self> {
+        let keys: Vec<KeyIds> = plan
+            .schema
+            .fields()
+            .iter()
+            .take(plan.keys.len())
+            .map(|field| KeyIds::new(field.data_type().clone()))
+            .collect();
+        let accumulators = plan
+            .aggregates
+            .iter()
+            .map(|aggregate| accumulator(&aggregate.function))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            groups: Groups::new(keys.len()),
+            ids: keys.iter().map(|_| Ids::default()).collect(),
+            by_code: ByCode::default(),
+            row_groups: Vec::new(),
+            plan,
+            keys,
+            accumulators,
+            reservation,
+        })
+    }
+
+    /// The number of groups.
+    pub(super) fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Adds rows. Fails when there is no memory for their groups.
+    pub(super) fn update(&mut self, selected: Selected) -> Result<()> {
+        let Selected { columns, rows } = selected;
+        // Positions are found once here, not once per column.
+        let rows = if let Rows::Mask { .. } = rows { Rows::Positions(rows.into_positions()) } else { rows };
+        let plan = Arc::clone(&self.plan);
+        let mut by_code = std::mem::take(&mut self.by_code);
+        let mut start = 0;
+        while start < rows.len() {
+            let count = chunk_rows(&plan, &columns, &rows, start)?;
+            let chunk = rows.slice(start, count);
+            self.update_chunk(&mut Chunk::new(&columns, chunk, rows.len(), &mut by_code))?;
+            start += count;
+        }
+        self.by_code = by_code;
+        self.account()
+    }
+
+    fn update_chunk(&mut self, chunk: &mut Chunk<'_>) -> Result<()> {
+        let plan = Arc::clone(&self.plan);
+        for ((key, values), ids) in plan.keys.iter().zip(&mut self.keys).zip(&mut self.ids) {
+            values.read(key, chunk, ids)?;
+        }
+        let ends = self.ends();
+        let Self { groups, ids, row_groups, accumulators, .. } = self;
+        let rows = groups.assign(ids, &ends, chunk.rows.len(), row_groups);
+        for (aggregate, accumulator) in plan.aggregates.iter().zip(accumulators) {
+            let filter = aggregate.filter.as_ref().map(|filter| chunk.test(filter)).transpose()?;
+            let arguments = if counts_rows(&aggregate.function) {
+                Vec::new()
+            } else {
+                evaluate(chunk, &aggregate.arguments)?
+            };
+            accumulator.update(rows, &arguments, filter.as_ref(), groups.len())?;
+        }
+        Ok(())
+    }
+
+    /// Adds the groups of `other`.
+    pub(super) fn merge(&mut self, mut other: Self) -> Result<()> {
+        if self.groups.len() == 0 {
+            *self = other;
+            return Ok(());
+        }
+        for (key, values) in self.keys.iter_mut().enumerate() {
+            let translated = values.values.merge(&other.keys[key].values);
+            let ids = other.groups.ids(key).iter().map(|&id| translated[id as usize]);
+            self.ids[key].each().extend(ids);
+        }
+        let ends = self.ends();
+        let Self { groups, ids, row_groups, accumulators, .. } = self;
+        let rows = groups.assign(ids, &ends, other.groups.len(), row_groups);
+        for (own, others) in accumulators.iter_mut().zip(&mut other.accumulators) {
+            own.merge(rows, &others.state()?, groups.len())?;
+        }
+        self.account()
+    }
+
+    /// One row for each group.
+    pub(super) fn finish(mut self) -> Result<RecordBatch> {
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.plan.schema.fields().len());
+        for (key, values) in self.keys.iter().enumerate() {
+            columns.push(values.values.array(self.groups.ids(key))?);
+        }
+        for accumulator in &mut self.accumulators {
+            columns.push(accumulator.finish()?);
+        }
+        Ok(RecordBatch::try_new(Arc::clone(&self.plan.schema), columns)?)
+    }
+
+    /// By key, one more than the greatest id.
+    fn ends(&self) -> Vec<u32> {
+        self.keys.iter().map(|key| key.values.end()).collect()
+    }
+
+    fn account(&mut self) -> Result<()> {
+        let keys: usize = self.keys.iter().map(KeyIds::bytes).sum();
+        let accumulators: usize = self.accumulators.iter().map(|accumulator| accumulator.bytes()).sum();
+        self.reservation.try_resize(keys + accumulators + self.groups.bytes() + self.by_code.bytes())
+    }
+}
+
+fn evaluate(chunk: &mut Chunk<'_>, inputs: &[Input]) -> Result<Vec<ArrayRef>> {
+    inputs.iter().map(|input| chunk.evaluate(input)).collect()
+}
+
+/// How many rows from `start` on make the next chunk.
+fn chunk_rows(plan: &AggregatePlan, columns: &PartColumns, rows: &Rows, start: usize) -> Result<usize> {
+    let mut count = CHUNK_ROWS.min(rows.len() - start);
+    let part = columns.part();
+    if !part.sorted_by_time() {
+        return Ok(count);
+    }
+    for key in &plan.keys {
+        let KeySource::Buckets(granularity) = &key.source else { continue };
+        let time = part.time().map_err(external)?;
+        let times = time.values();
+        let end_ms = granularity.bucket(times[rows.nth(start)]).end_ms;
+        if times[rows.nth(start + count - 1)] < end_ms {
+            continue;
+        }
+        // How many of them lie in the bucket of the first.
+        let (mut low, mut high) = (0, count);
+        while low < high {
+            let middle = low.midpoint(high);
+            if times[rows.nth(start + middle)] < end_ms { low = middle + 1 } else { high = middle }
+        }
+        if low >= BUCKET_ROWS {
+            count = low;
+        }
+    }
+    Ok(count)
+}

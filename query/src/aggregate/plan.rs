@@ -1,0 +1,81 @@
+//! What is to be aggregated, over the columns of the scanned table.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use ovate_storage::time::Granularity;
+
+/// A grouping, planned.
+#[derive(Debug)]
+pub(super) struct AggregatePlan {
+    /// What rows are grouped by.
+    pub(super) keys: Vec<Key>,
+    /// What is computed for each group.
+    pub(super) aggregates: Vec<Aggregate>,
+    /// The keys, then the aggregates.
+    pub(super) schema: SchemaRef,
+}
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// Where its values come from.
+    pub(super) source: KeySource,
+    /// How the plan writes it.
+    pub(super) name: String,
+}
+
+/// Where the values of a key come from.
+#[derive(Debug)]
+pub(super) enum KeySource {
+    /// The table's column of this index.
+    Column(usize),
+    /// The starts of the buckets that `__time` lies in.
+    Buckets(Granularity),
+    /// Anything else, computed row by row.
+    Computed(Input),
+}
+
+/// One aggregate.
+#[derive(Debug)]
+pub(super) struct Aggregate {
+    /// The function.
+    pub(super) function: Arc<AggregateFunctionExpr>,
+    /// Its arguments.
+    pub(super) arguments: Vec<Input>,
+    /// Which rows count; `None`: all.
+    pub(super) filter: Option<Input>,
+}
+
+/// An expression over columns of the table.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// The columns, as indices of the table's schema.
+    pub(super) columns: Vec<usize>,
+    /// These columns.
+    pub(super) schema: SchemaRef,
+    /// The expression over them; `None`: the only column itself.
+    pub(super) expr: Option<Arc<dyn PhysicalExpr>>,
+}
+
+impl fmt::Display for AggregatePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("keys=[")?;
+        for (i, key) in self.keys.iter().enumerate() {
+            let how = match key.source {
+                KeySource::Column(_) => "",
+                KeySource::Buckets(_) => " by bucket",
+                KeySource::Computed(_) => " by row",
+            };
+            write!(f, "{}{}{how}", if i == 0 { "" } else { ", " }, key.name)?;
+        }
+        f.write_str("], aggregates=[")?;
+        for (i, aggregate) in self.aggregates.iter().enumerate() {
+            write!(f, "{}{}", if i == 0 { "" } else { ", " }, aggregate.function.name())?;
+        }
+        f.write_str("]")
+    }
+}
