@@ -82,7 +82,6 @@ fn round(store: &Store, compaction: Option<&CompactionOptions>) -> bool {
 fn compact(datasource: &Datasource, options: &CompactionOptions, now_ms: i64) -> bool {
     let name = datasource.name();
     match datasource.compact(options, now_ms) {
-        Ok(None) => false,
         Ok(Some(done)) => {
             let (before, after) = (done.merged.len(), done.segments.len());
             tracing::info!(
@@ -93,8 +92,8 @@ fn compact(datasource: &Datasource, options: &CompactionOptions, now_ms: i64) ->
                 .increment(before as u64);
             true
         }
-        // Said once and for all where it stopped.
-        Err(ovate_storage::StorageError::Poisoned { .. }) => false,
+        // Nothing to do; or nothing that can be done, which was said where it happened.
+        Ok(None) | Err(ovate_storage::StorageError::Poisoned { .. }) => false,
         Err(error) => {
             tracing::warn!(datasource = name, %error, "cannot merge small segments; they stay as they are");
             metrics::counter!("ovate_compaction_errors_total", "datasource" => name.to_owned()).increment(1);
