@@ -107,7 +107,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_takes_all_gets_all() {
         let (server, mut client) = duplex(4);
-        let mut server = Stall::new(server, Duration::from_secs(3600));
+        let mut server = Stall::new(server, Duration::from_hours(1));
         let writing = tokio::spawn(async move { server.write_all(&[1; 64]).await });
         client.read_exact(&mut [0; 64]).await.unwrap();
         writing.await.unwrap().unwrap();
