@@ -24,6 +24,11 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "MIB", env = "OVATE_QUERY_MEMORY_MIB")]
     pub query_memory_mib: Option<u64>,
 
+    /// Memory for what queries found in published rows, to be used again by the same query, in MiB; 0: nothing is
+    /// kept [default: 64].
+    #[arg(long, value_name = "MIB", env = "OVATE_QUERY_CACHE_MIB")]
+    pub query_cache_mib: Option<u64>,
+
     /// Disk space for what queries spill, in MiB [default: 10240].
     #[arg(long, value_name = "MIB", env = "OVATE_QUERY_SPILL_MIB")]
     pub query_spill_mib: Option<u64>,
@@ -133,7 +138,7 @@ fn time(ms: Option<u64>, default: Duration) -> Duration {
 /// What a limit may be set to.
 fn range(name: &str) -> (i64, i64) {
     match name {
-        "queries_waiting_max" | "query_spill_mib" => (0, i64::MAX),
+        "queries_waiting_max" | "query_spill_mib" | "query_cache_mib" => (0, i64::MAX),
         // Where the JSON parser stops.
         "message_depth_max" => (1, 120),
         // Spans of text carry their length in 24 bits.
@@ -158,8 +163,10 @@ impl Limits {
     /// `options` within these limits.
     pub(crate) fn engine(&self, options: EngineOptions) -> EngineOptions {
         let memory = bytes(self.query_memory_mib, options.memory_bytes_max as u64);
+        let cache = bytes(self.query_cache_mib, options.cache_bytes_max as u64);
         let statement = options.statement;
         EngineOptions {
+            cache_bytes_max: usize::try_from(cache).unwrap_or(usize::MAX),
             memory_bytes_max: usize::try_from(memory).unwrap_or(usize::MAX),
             spill_bytes_max: bytes(self.query_spill_mib, options.spill_bytes_max),
             timeout_default: time(self.query_timeout_ms, options.timeout_default),
@@ -226,6 +233,7 @@ mod tests {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap();
         BTreeMap::from([
             ("query_memory_mib", engine.memory_bytes_max as u64 >> 20),
+            ("query_cache_mib", engine.cache_bytes_max as u64 >> 20),
             ("query_spill_mib", engine.spill_bytes_max >> 20),
             ("query_timeout_ms", ms(engine.timeout_default)),
             ("query_timeout_max_ms", ms(engine.timeout_max)),

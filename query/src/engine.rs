@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::future::poll_immediate;
 use futures::{Stream, StreamExt, stream};
 use ovate_storage::Store;
 use ovate_storage::time::Zone;
@@ -91,7 +92,7 @@ impl Engine {
         let entry = self.register.enter(&sql_query_id);
         let token = entry.token();
         let (head_sender, head) = oneshot::channel();
-        let (sender, mut receiver) = mpsc::channel(BATCHES_AHEAD);
+        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
         let statement =
             Statement { shared: Arc::clone(&self.shared), request, entry, started: Instant::now() };
         let task = runtime.spawn(statement.run(head_sender, sender));
@@ -100,10 +101,14 @@ impl Engine {
             Ok(head) => head?,
             Err(_) => return Err(died(task).await),
         };
-        let first = receiver.recv().await.transpose()?;
-        // The engine must outlive the rows that it computes.
-        let rest = Rest { receiver, task: Some(task), _guard: guard, _engine: Arc::clone(self) };
-        let batches = stream::iter(first.map(Ok)).chain(rest.stream()).boxed();
+        let first = stream::iter(head.first.map(Ok));
+        let batches = if head.is_all {
+            first.boxed()
+        } else {
+            // The engine must outlive the rows that it computes.
+            let rest = Rest { receiver, task: Some(task), _guard: guard, _engine: Arc::clone(self) };
+            first.chain(rest.stream()).boxed()
+        };
         Ok(SqlResult { sql_query_id, columns: head.columns, zone: head.zone, batches })
     }
 
@@ -122,10 +127,19 @@ impl Drop for Engine {
     }
 }
 
-/// What is known before the first row.
+/// What is known once the first rows are there.
 struct Head {
     columns: Vec<ResultColumn>,
     zone: Zone,
+    first: Option<RecordBatch>,
+    /// Whether no more rows will come, and the statement has ended.
+    is_all: bool,
+}
+
+impl Head {
+    fn explanation(rows: RecordBatch, zone: Zone) -> Self {
+        Self { columns: explain::columns(), zone, first: Some(rows), is_all: true }
+    }
 }
 
 /// Ends the statement: at the next point where its task yields, or where a join looks up.
@@ -188,33 +202,31 @@ struct Statement {
 }
 
 type Rows = mpsc::Sender<Result<RecordBatch, QueryError>>;
+type HeadSender = oneshot::Sender<Result<Head, QueryError>>;
 
 impl Statement {
-    async fn run(self, head: oneshot::Sender<Result<Head, QueryError>>, rows: Rows) {
+    async fn run(self, head: HeadSender, rows: Rows) {
         let mut head = Some(head);
         let outcome = self.work(&mut head, &rows).await;
         metrics::histogram!("ovate_sql_seconds").record(self.started.elapsed().as_secs_f64());
         let label = match &outcome {
-            Ok(()) => "ok",
+            Ok(_) => "ok",
             Err(error) => error.kind().category,
         };
         metrics::counter!("ovate_sql_statements_total", "outcome" => label).increment(1);
         // Slot and id are free before anybody can know that the statement has ended.
         drop(self);
-        if let Err(error) = outcome {
-            match head.take() {
-                // Nobody may be listening any more, which is fine.
-                Some(head) => drop(head.send(Err(error))),
-                None => drop(rows.send(Err(error)).await),
-            }
+        // Nobody may be listening any more, which is fine.
+        match (head, outcome) {
+            (Some(head), Ok(Some(whole))) => drop(head.send(Ok(whole))),
+            (Some(head), Err(error)) => drop(head.send(Err(error))),
+            (None, Err(error)) => drop(rows.send(Err(error)).await),
+            (_, Ok(_)) => {}
         }
     }
 
-    async fn work(
-        &self,
-        head: &mut Option<oneshot::Sender<Result<Head, QueryError>>>,
-        rows: &Rows,
-    ) -> Result<(), QueryError> {
+    /// Answers; what is returned is the whole answer, unless it was sent as it came.
+    async fn work(&self, head: &mut Option<HeadSender>, rows: &Rows) -> Result<Option<Head>, QueryError> {
         let options = &self.shared.options;
         let waiting_max = self.timeout(None);
         let _slot = self.within(waiting_max, self.shared.gate.enter()).await??;
@@ -259,65 +271,74 @@ impl Statement {
         &self,
         planned: Planned<'_>,
         interrupt: Arc<Interrupt>,
-        head: &mut Option<oneshot::Sender<Result<Head, QueryError>>>,
+        head: &mut Option<HeadSender>,
         rows: &Rows,
-    ) -> Result<(), QueryError> {
-        let Planned { mode, plan, columns, resources, zone, state, .. } = planned;
-        let context = session::task_context(state, Arc::clone(&interrupt));
+    ) -> Result<Option<Head>, QueryError> {
+        let Planned { mode, plan, columns, resources, zone, cache, state, .. } = planned;
+        let context = session::task_context(state, Arc::clone(&interrupt), cache);
         let reads_rows = !resources.is_empty();
         let failed = |e: datafusion::error::DataFusionError| QueryError::running(&e, reads_rows);
         match mode {
             Mode::Run => {
                 let mut batches = execute_stream(plan, context).map_err(failed)?;
                 // The first batch comes before the head, so that failures on the way to it are failures of `sql()`.
-                let mut next = next_rows(&mut batches).await.map_err(failed)?;
+                let first = next_rows(&mut batches).await.map_err(failed)?;
                 // Work that never yielded is not noticed by the clock outside.
                 interrupt.check()?;
-                if let Some(head) = head.take() {
-                    drop(head.send(Ok(Head { columns, zone })));
-                }
                 let rows_max = self.shared.options.result_rows_max;
-                let mut count = 0;
+                let mut count = Counted { rows: 0, rows_max };
+                count.add(first.as_ref())?;
+                // Most answers are one batch: then the waiting client is woken once, with all of it.
+                let second = match &first {
+                    Some(_) => poll_immediate(next_rows(&mut batches)).await.transpose().map_err(failed)?,
+                    None => Some(None),
+                };
+                if matches!(second, Some(None)) {
+                    return Ok(Some(Head { columns, zone, first, is_all: true }));
+                }
+                if let Some(head) = head.take() {
+                    drop(head.send(Ok(Head { columns, zone, first, is_all: false })));
+                }
+                let mut next = match second {
+                    Some(second) => second,
+                    None => next_rows(&mut batches).await.map_err(failed)?,
+                };
                 while let Some(batch) = next {
-                    count += batch.num_rows() as u64;
-                    if count > rows_max {
-                        return Err(QueryError::Resources(format!(
-                            "Result has more rows than result_rows_max ({rows_max}); add a LIMIT, or aggregate"
-                        )));
-                    }
+                    count.add(Some(&batch))?;
                     if rows.send(Ok(batch)).await.is_err() {
                         break;
                     }
                     next = next_rows(&mut batches).await.map_err(failed)?;
                 }
-                return Ok(());
+                Ok(None)
             }
-            Mode::Explain => {
-                let batch = explain::plan(&plan, &columns, &resources)?;
-                self.explained(batch, zone, head, rows).await;
-            }
+            Mode::Explain => Ok(Some(Head::explanation(explain::plan(&plan, &columns, &resources)?, zone))),
             Mode::Analyze => {
                 let mut batches =
                     execute_stream(Arc::clone(&plan) as Arc<dyn ExecutionPlan>, context).map_err(failed)?;
                 while next_rows(&mut batches).await.map_err(failed)?.is_some() {}
-                let batch = explain::analysis(&plan, &resources)?;
-                self.explained(batch, zone, head, rows).await;
+                Ok(Some(Head::explanation(explain::analysis(&plan, &resources)?, zone)))
             }
         }
-        Ok(())
     }
+}
 
-    async fn explained(
-        &self,
-        batch: RecordBatch,
-        zone: Zone,
-        head: &mut Option<oneshot::Sender<Result<Head, QueryError>>>,
-        rows: &Rows,
-    ) {
-        if let Some(head) = head.take() {
-            drop(head.send(Ok(Head { columns: explain::columns(), zone })));
+/// The rows of an answer so far.
+struct Counted {
+    rows: u64,
+    rows_max: u64,
+}
+
+impl Counted {
+    fn add(&mut self, batch: Option<&RecordBatch>) -> Result<(), QueryError> {
+        self.rows += batch.map_or(0, |batch| batch.num_rows() as u64);
+        if self.rows > self.rows_max {
+            let rows_max = self.rows_max;
+            return Err(QueryError::Resources(format!(
+                "Result has more rows than result_rows_max ({rows_max}); add a LIMIT, or aggregate"
+            )));
         }
-        drop(rows.send(Ok(batch)).await);
+        Ok(())
     }
 }
 

@@ -12,6 +12,8 @@ pub struct EngineOptions {
     pub threads: usize,
     /// Memory that all running statements share for sorting, grouping and joining.
     pub memory_bytes_max: usize,
+    /// Memory for groups that are remembered from one statement to the next; 0: none are.
+    pub cache_bytes_max: usize,
     /// Where statements put what does not fit in memory: a folder of the engine's own, which it empties when it
     /// starts. `None`: they fail instead.
     pub spill_folder: Option<PathBuf>,
@@ -62,6 +64,7 @@ impl Default for EngineOptions {
         Self {
             threads,
             memory_bytes_max: 2 << 30,
+            cache_bytes_max: 64 << 20,
             spill_folder: None,
             spill_bytes_max: 10 << 30,
             batch_rows: 8192,

@@ -11,6 +11,7 @@ use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement as SqlStatement};
 use ovate_storage::time::Zone;
 
+use crate::aggregate::CacheUse;
 use crate::catalog::Catalog;
 use crate::error::QueryError;
 use crate::options::StatementLimits;
@@ -32,6 +33,7 @@ pub(crate) struct Planned<'a> {
     pub(crate) resources: Vec<Resource>,
     pub(crate) zone: Zone,
     pub(crate) timeout_ms: Option<u64>,
+    pub(crate) cache: CacheUse,
     /// The session that the plan was made for.
     pub(crate) state: &'a SessionState,
 }
@@ -47,7 +49,8 @@ pub(crate) async fn plan<'a>(
         logical(request, catalog, sessions, limits)?;
     let plan =
         state.query_planner().create_physical_plan(&plan, state).await.map_err(|e| blame::unplaced(&e))?;
-    Ok(Planned { mode, plan, columns, resources, zone: context.zone, timeout_ms: context.timeout_ms, state })
+    let Context { zone, timeout_ms, cache, .. } = context;
+    Ok(Planned { mode, plan, columns, resources, zone, timeout_ms, cache, state })
 }
 
 struct Logical<'a> {

@@ -7,6 +7,7 @@ use futures::stream::BoxStream;
 use ovate_storage::time::Zone;
 use serde_json::{Map, Value};
 
+use crate::aggregate::CacheUse;
 use crate::error::QueryError;
 
 /// One statement to answer.
@@ -74,6 +75,8 @@ pub(crate) struct Context {
     pub(crate) outer_limit: Option<usize>,
     /// Druid's `sqlCurrentTimestamp`: what `CURRENT_TIMESTAMP` is.
     pub(crate) now_ms: Option<i64>,
+    /// Druid's `useCache` and `populateCache`.
+    pub(crate) cache: CacheUse,
 }
 
 impl Context {
@@ -94,6 +97,7 @@ impl Context {
             timeout_ms: count(context, "timeout")?,
             outer_limit: count(context, "sqlOuterLimit")?.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
             now_ms: now_ms.transpose()?,
+            cache: CacheUse { read: flag(context, "useCache")?, write: flag(context, "populateCache")? },
         })
     }
 }
@@ -107,6 +111,17 @@ fn text(context: &Map<String, Value>, key: &str) -> Result<Option<String>, Query
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(other) => Err(wrong(key, other, "a text")),
+    }
+}
+
+/// A switch that is on unless it is turned off.
+fn flag(context: &Map<String, Value>, key: &str) -> Result<bool, QueryError> {
+    match context.get(key) {
+        None | Some(Value::Null) => Ok(true),
+        Some(Value::Bool(on)) => Ok(*on),
+        Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(true),
+        Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(false),
+        Some(other) => Err(wrong(key, other, "true or false")),
     }
 }
 

@@ -21,7 +21,7 @@ use datafusion::optimizer::analyzer::Analyzer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
-use crate::aggregate::CodedAggregates;
+use crate::aggregate::{CacheUse, CodedAggregates, PartialCache};
 use crate::error::QueryError;
 use crate::interrupt::{Interrupt, InterruptJoins};
 use crate::options::EngineOptions;
@@ -40,8 +40,9 @@ pub(crate) struct Sessions {
 impl Sessions {
     pub(crate) fn new(options: &EngineOptions) -> Result<Self, QueryError> {
         let runtime = runtime(options)?;
-        let narrow = state(options, Arc::clone(&runtime), 1);
-        let wide = state(options, runtime, options.threads.max(1));
+        let cache = PartialCache::new(options.cache_bytes_max);
+        let narrow = state(options, Arc::clone(&runtime), cache.clone(), 1);
+        let wide = state(options, runtime, cache, options.threads.max(1));
         Ok(Self { narrow, wide, rows_per_thread_min: options.rows_per_thread_min })
     }
 
@@ -57,11 +58,15 @@ impl Sessions {
 }
 
 /// What running operators ask for; they look up no functions.
-pub(crate) fn task_context(state: &SessionState, interrupt: Arc<Interrupt>) -> Arc<TaskContext> {
+pub(crate) fn task_context(
+    state: &SessionState,
+    interrupt: Arc<Interrupt>,
+    cache: CacheUse,
+) -> Arc<TaskContext> {
     Arc::new(TaskContext::new(
         Some(interrupt.sql_query_id.clone()),
         state.session_id().to_owned(),
-        state.config().clone().with_extension(interrupt),
+        state.config().clone().with_extension(interrupt).with_extension(Arc::new(cache)),
         HashMap::new(),
         HashMap::new(),
         HashMap::new(),
@@ -101,7 +106,12 @@ fn empty(folder: &Path) -> io::Result<()> {
     }
 }
 
-fn state(options: &EngineOptions, runtime: Arc<RuntimeEnv>, partitions: usize) -> SessionState {
+fn state(
+    options: &EngineOptions,
+    runtime: Arc<RuntimeEnv>,
+    cache: Option<Arc<PartialCache>>,
+    partitions: usize,
+) -> SessionState {
     let mut config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_batch_size(options.batch_rows)
@@ -118,7 +128,7 @@ fn state(options: &EngineOptions, runtime: Arc<RuntimeEnv>, partitions: usize) -
     let mut analyzer = Analyzer::new();
     analyzer.rules.push(Arc::new(SafeCasts));
     let mut physical = PhysicalOptimizer::new();
-    CodedAggregates::install(&mut physical);
+    CodedAggregates::install(&mut physical, cache);
     // Before dynamic filters are handed down, which hold on to the nodes they were made by.
     let before = physical.rules.iter().position(|rule| rule.name() == "EnsureCooperative");
     physical.rules.insert(before.unwrap_or(physical.rules.len()), Arc::new(InterruptJoins));

@@ -36,7 +36,7 @@ impl<'a> Sealing<'a> {
     pub(crate) fn new(frozen: &'a Frozen) -> Result<Self> {
         let mut run = Run::concat(&frozen.runs, &frozen.dictionaries)?;
         if frozen.schema.rollup {
-            run = run.rolled_up(&frozen.schema.columns, &frozen.companions);
+            run = run.rolled_up(&frozen.schema.columns, &frozen.companions)?;
         }
         let dictionaries: Vec<Option<ArrayRef>> = frozen.dictionaries.iter().map(values_of).collect();
         let values = (0..frozen.columns.len())

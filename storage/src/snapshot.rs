@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, Int64Array};
@@ -104,11 +105,18 @@ pub struct SegmentHandle {
     disk: Arc<dyn Disk>,
     /// The segment, or why it can never be opened.
     opened: OnceLock<Result<Segment, String>>,
+    serial: u64,
+}
+
+/// A number that was never given before in this process.
+pub(crate) fn next_serial() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
 }
 
 impl SegmentHandle {
     pub(crate) fn new(record: SegmentRecord, folder: PathBuf, disk: Arc<dyn Disk>) -> Self {
-        Self { record, folder, disk, opened: OnceLock::new() }
+        Self { record, folder, disk, opened: OnceLock::new(), serial: next_serial() }
     }
 
     /// What the catalog says of it.
@@ -213,9 +221,21 @@ impl Part {
         }
     }
 
+    /// A number that no other rows have as long as the process runs. `None`: rows that have yet to find their final
+    /// form, and those of a damaged segment, of which nothing may be known from before.
+    pub fn serial(&self) -> Option<u64> {
+        match self {
+            Self::Segment(part) => part.handle.damage().is_none().then_some(part.handle.serial),
+            Self::Hot(part) => part.serial(),
+        }
+    }
+
     /// Whether rows are in order of `__time`.
     pub fn sorted_by_time(&self) -> bool {
-        matches!(self, Self::Segment(_))
+        match self {
+            Self::Segment(_) => true,
+            Self::Hot(part) => part.sorted_by_time(),
+        }
     }
 
     /// `__time`, in milliseconds, without NULLs.

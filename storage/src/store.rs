@@ -28,13 +28,20 @@ pub struct StoreOptions {
     pub disk: Arc<dyn Disk>,
     /// A chunk with more rows is published as several segments.
     pub segment_rows_max: usize,
+    /// Hot rows are put into the order and the forms that segments have once so many of them are together.
+    pub settled_rows_min: usize,
     /// Whether to remove what a crash left behind. Not when a folder is only looked at.
     pub remove_orphans: bool,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { disk: Arc::new(RealDisk), segment_rows_max: 5_000_000, remove_orphans: true }
+        Self {
+            disk: Arc::new(RealDisk),
+            segment_rows_max: 5_000_000,
+            settled_rows_min: 64 << 10,
+            remove_orphans: true,
+        }
     }
 }
 
@@ -65,6 +72,7 @@ impl Store {
             disk: Arc::clone(disk),
             catalog,
             segment_rows_max: options.segment_rows_max.max(1),
+            settled_rows_min: options.settled_rows_min,
             removals: RwLock::new(()),
         });
         let store = Self { datasources: RwLock::new(load(&shared)?), shared, _lock: lock };

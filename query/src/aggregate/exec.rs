@@ -16,7 +16,7 @@ use datafusion::physical_plan::execution_plan::{
     Boundedness, CardinalityEffect, EmissionType, SchedulingType, apply_expression_roots,
 };
 use datafusion::physical_plan::metrics::{
-    BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
 };
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -26,9 +26,11 @@ use datafusion::physical_plan::{
 use futures::StreamExt;
 use futures::stream;
 
+use super::cache::{CacheUse, PartialCache, Question, Recall, pieces};
 use super::partial::Partial;
 use super::plan::{AggregatePlan, Input, KeySource};
 use crate::scan::SegmentScanExec;
+use crate::scan::stream::Selections;
 
 /// Rows gathered between two chances to cancel: well under a millisecond's work for few keys.
 const STEP_ROWS: usize = 64 << 10;
@@ -39,12 +41,17 @@ pub(crate) struct CodedAggregateExec {
     plan: Arc<AggregatePlan>,
     /// A [`SegmentScanExec`].
     scan: Arc<dyn ExecutionPlan>,
+    cache: Option<Arc<PartialCache>>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl CodedAggregateExec {
-    pub(super) fn new(plan: AggregatePlan, scan: Arc<dyn ExecutionPlan>) -> Self {
+    pub(super) fn new(
+        plan: AggregatePlan,
+        scan: Arc<dyn ExecutionPlan>,
+        cache: Option<Arc<PartialCache>>,
+    ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&plan.schema)),
             Partitioning::UnknownPartitioning(1),
@@ -55,6 +62,7 @@ impl CodedAggregateExec {
         Self {
             plan: Arc::new(plan),
             scan,
+            cache,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
@@ -76,29 +84,87 @@ impl CodedAggregateExec {
         };
         Ok(scan)
     }
+
+    /// What the cache may be asked; `None`: nothing.
+    fn recall(&self, context: &TaskContext) -> Result<Option<Recall>> {
+        let Some(cache) = &self.cache else { return Ok(None) };
+        let scan = self.segment_scan()?.plan();
+        let usage = context.session_config().get_extension::<CacheUse>();
+        let question = Question {
+            aggregates: Arc::clone(&self.plan),
+            table: Arc::clone(&scan.schema),
+            conjuncts: scan.filters.conjuncts.clone(),
+        };
+        Ok(cache.recall(question, usage.map(|usage| *usage).unwrap_or_default()))
+    }
 }
 
-/// The groups of one partition of the scan.
-async fn aggregate(
+/// One partition of the scan being aggregated.
+struct Task {
     plan: Arc<AggregatePlan>,
+    /// A [`SegmentScanExec`].
     scan: Arc<dyn ExecutionPlan>,
     partition: usize,
     context: Arc<TaskContext>,
+    recall: Option<Recall>,
     baseline: BaselineMetrics,
-) -> Result<Partial> {
-    let Some(scan) = scan.downcast_ref::<SegmentScanExec>() else {
-        return internal_err!("CodedAggregateExec reads a SegmentScanExec");
-    };
-    let consumer = MemoryConsumer::new(format!("CodedAggregateExec[{partition}]"));
-    let mut partial = Partial::new(plan, consumer.register(context.memory_pool()))?;
-    let mut selections = scan.selections(partition, STEP_ROWS);
-    while let Some(selected) = selections.next().await? {
-        let timer = baseline.elapsed_compute().timer();
-        partial.update(selected)?;
-        drop(timer);
-        tokio::task::yield_now().await;
+    rows_recalled: Count,
+}
+
+impl Task {
+    /// The partition's groups.
+    async fn run(self) -> Result<Partial> {
+        let Some(scan) = self.scan.downcast_ref::<SegmentScanExec>() else {
+            return internal_err!("CodedAggregateExec reads a SegmentScanExec");
+        };
+        scan.count_parts(self.partition);
+        let mut partial = self.partial()?;
+        let Some(recall) = &self.recall else {
+            self.read(scan.selections(self.partition, STEP_ROWS), &mut partial).await?;
+            return Ok(partial);
+        };
+        let mut others = Vec::new();
+        for piece in scan.units(self.partition).iter().cloned().flat_map(pieces) {
+            let part = &scan.plan().snapshot.parts[piece.part];
+            let Some(place) = recall.place(part.serial(), part.rows(), &piece) else {
+                others.push(piece);
+                continue;
+            };
+            let rows = piece.rows.len();
+            if let Some(tally) = recall.get(place) {
+                let timer = self.baseline.elapsed_compute().timer();
+                partial.add(&tally)?;
+                drop(timer);
+                self.rows_recalled.add(rows);
+                tokio::task::yield_now().await;
+            } else if recall.remembers() {
+                let mut own = self.partial()?;
+                self.read(scan.selections_of(self.partition, vec![piece], Some(STEP_ROWS)), &mut own).await?;
+                let tally = own.tally()?;
+                partial.add(&tally)?;
+                recall.put(place, tally, rows);
+            } else {
+                others.push(piece);
+            }
+        }
+        self.read(scan.selections_of(self.partition, others, Some(STEP_ROWS)), &mut partial).await?;
+        Ok(partial)
     }
-    Ok(partial)
+
+    fn partial(&self) -> Result<Partial> {
+        let consumer = MemoryConsumer::new(format!("CodedAggregateExec[{}]", self.partition));
+        Partial::new(Arc::clone(&self.plan), consumer.register(self.context.memory_pool()))
+    }
+
+    async fn read(&self, mut selections: Selections, partial: &mut Partial) -> Result<()> {
+        while let Some(selected) = selections.next().await? {
+            let timer = self.baseline.elapsed_compute().timer();
+            partial.update(selected)?;
+            drop(timer);
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
 }
 
 impl ExecutionPlan for CodedAggregateExec {
@@ -158,11 +224,19 @@ impl ExecutionPlan for CodedAggregateExec {
             return internal_err!("CodedAggregateExec has no partition {partition}");
         }
         let count = self.segment_scan()?.properties().output_partitioning().partition_count();
+        let recall = self.recall(&context)?;
         let parts: Vec<_> = (0..count)
             .map(|partition| {
-                let baseline = BaselineMetrics::new(&self.metrics, partition);
-                let (plan, scan) = (Arc::clone(&self.plan), Arc::clone(&self.scan));
-                aggregate(plan, scan, partition, Arc::clone(&context), baseline)
+                let task = Task {
+                    plan: Arc::clone(&self.plan),
+                    scan: Arc::clone(&self.scan),
+                    partition,
+                    context: Arc::clone(&context),
+                    recall: recall.clone(),
+                    baseline: BaselineMetrics::new(&self.metrics, partition),
+                    rows_recalled: MetricBuilder::new(&self.metrics).counter("rows_recalled", partition),
+                };
+                task.run()
             })
             .collect();
         let baseline = BaselineMetrics::new(&self.metrics, 0);

@@ -132,6 +132,11 @@ impl KeyIds {
         Ok(())
     }
 
+    /// Writes the ids of these values into `ids`.
+    pub(super) fn read_values(&mut self, values: &ArrayRef, ids: &mut Ids) -> Result<()> {
+        self.plain(values, ids.each())
+    }
+
     /// Bytes taken.
     pub(super) fn bytes(&self) -> usize {
         let remaps: usize = self.remaps.iter().map(|remap| remap.ids.capacity() * size_of::<u32>()).sum();

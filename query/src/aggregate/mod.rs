@@ -8,6 +8,7 @@
 //!
 //! * `rule`, `plan`: what is taken over, and what is then known before any row.
 //! * `exec`, `partial`: running it, partition by partition.
+//! * `cache`: groups of rows that never change, remembered.
 //! * `floats`: which numbers are one value, here and in DataFusion's operators.
 //! * `chunk`: some rows at hand, and what expressions give for them.
 //! * `keys`, `values`, `groups`, `table`: from rows to groups.
@@ -19,6 +20,7 @@
 //! sets.
 
 mod accumulate;
+mod cache;
 mod chunk;
 mod exec;
 mod floats;
@@ -33,4 +35,5 @@ mod table;
 mod tests;
 mod values;
 
+pub(crate) use cache::{CacheUse, PartialCache};
 pub(crate) use rule::CodedAggregates;

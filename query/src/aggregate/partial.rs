@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 
@@ -19,6 +19,29 @@ use crate::scan::stream::Selected;
 const CHUNK_ROWS: usize = 8192;
 /// A chunk ends with its bucket of time if that has so many rows in it: then the bucket is settled for all of them.
 const BUCKET_ROWS: usize = 1024;
+
+/// Groups by the values of their keys, and what is known of each.
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// By key, one value for each group.
+    keys: Vec<ArrayRef>,
+    /// By aggregate, its state: one row for each group.
+    states: Vec<Vec<ArrayRef>>,
+    groups: usize,
+}
+
+impl Tally {
+    /// The number of groups.
+    pub(super) fn len(&self) -> usize {
+        self.groups
+    }
+
+    /// Bytes taken.
+    pub(super) fn bytes(&self) -> usize {
+        let arrays = self.keys.iter().chain(self.states.iter().flatten());
+        size_of::<Self>() + arrays.map(Array::get_array_memory_size).sum::<usize>()
+    }
+}
 
 /// Groups and what is known of each.
 pub(super) struct Partial {
@@ -115,21 +138,44 @@ impl Partial {
             let ids = other.groups.ids(key).iter().map(|&id| translated[id as usize]);
             self.ids[key].each().extend(ids);
         }
+        let states =
+            other.accumulators.iter_mut().map(|others| others.state()).collect::<Result<Vec<_>>>()?;
+        self.join(other.groups.len(), &states)
+    }
+
+    /// Adds the groups of a tally.
+    pub(super) fn add(&mut self, tally: &Tally) -> Result<()> {
+        for ((values, ids), given) in self.keys.iter_mut().zip(&mut self.ids).zip(&tally.keys) {
+            values.read_values(given, ids)?;
+        }
+        self.join(tally.groups, &tally.states)
+    }
+
+    /// Adds what is known of so many groups, whose keys are in `ids`.
+    fn join(&mut self, count: usize, states: &[Vec<ArrayRef>]) -> Result<()> {
         let ends = self.ends();
         let Self { groups, ids, row_groups, accumulators, .. } = self;
-        let rows = groups.assign(ids, &ends, other.groups.len(), row_groups);
-        for (own, others) in accumulators.iter_mut().zip(&mut other.accumulators) {
-            own.merge(rows, &others.state()?, groups.len())?;
+        let rows = groups.assign(ids, &ends, count, row_groups);
+        for (accumulator, state) in accumulators.iter_mut().zip(states) {
+            accumulator.merge(rows, state, groups.len())?;
         }
         self.account()
     }
 
+    /// All groups, in a form that can be added many times.
+    pub(super) fn tally(mut self) -> Result<Tally> {
+        let states = self.accumulators.iter_mut().map(|own| own.state()).collect::<Result<_>>()?;
+        Ok(Tally { keys: self.key_columns()?, states, groups: self.groups.len() })
+    }
+
+    fn key_columns(&self) -> Result<Vec<ArrayRef>> {
+        let keys = self.keys.iter().enumerate();
+        keys.map(|(key, values)| values.values.array(self.groups.ids(key))).collect()
+    }
+
     /// One row for each group.
     pub(super) fn finish(mut self) -> Result<RecordBatch> {
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.plan.schema.fields().len());
-        for (key, values) in self.keys.iter().enumerate() {
-            columns.push(values.values.array(self.groups.ids(key))?);
-        }
+        let mut columns = self.key_columns()?;
         for accumulator in &mut self.accumulators {
             columns.push(accumulator.finish()?);
         }

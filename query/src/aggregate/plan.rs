@@ -9,7 +9,7 @@ use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use ovate_storage::time::Granularity;
 
 /// A grouping, planned.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct AggregatePlan {
     /// What rows are grouped by.
     pub(super) keys: Vec<Key>,
@@ -20,7 +20,7 @@ pub(super) struct AggregatePlan {
 }
 
 /// One key.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Key {
     /// Where its values come from.
     pub(super) source: KeySource,
@@ -29,7 +29,7 @@ pub(super) struct Key {
 }
 
 /// Where the values of a key come from.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum KeySource {
     /// The table's column of this index.
     Column(usize),
@@ -40,7 +40,7 @@ pub(super) enum KeySource {
 }
 
 /// One aggregate.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Aggregate {
     /// The function.
     pub(super) function: Arc<AggregateFunctionExpr>,
@@ -51,7 +51,7 @@ pub(super) struct Aggregate {
 }
 
 /// An expression over columns of the table.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Input {
     /// The columns, as indices of the table's schema.
     pub(super) columns: Vec<usize>,

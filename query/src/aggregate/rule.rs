@@ -31,6 +31,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use ovate_storage::TIME_COLUMN;
 use ovate_storage::time::{Granularity, Period, Zone};
 
+use super::cache::PartialCache;
 use super::exec::CodedAggregateExec;
 use super::floats::CanonicalFloats;
 use super::plan::{Aggregate, AggregatePlan, Input, Key, KeySource};
@@ -39,25 +40,28 @@ use crate::scan::SegmentScanExec;
 
 /// Replaces aggregates over scans by [`CodedAggregateExec`].
 #[derive(Debug)]
-pub(crate) struct CodedAggregates;
+pub(crate) struct CodedAggregates {
+    /// Where groups are remembered, if they are.
+    cache: Option<Arc<PartialCache>>,
+}
 
 impl CodedAggregates {
     /// Adds the rule where it belongs: once statistics have answered what they can, before partitions are made. What
     /// it leaves to DataFusion then tells groups apart as it does itself. DataFusion's rule that keeps only the first
     /// groups of an ORDER BY with LIMIT goes: its table compares keys by `==`, so that NaN is never found again, and
     /// panics.
-    pub(crate) fn install(optimizer: &mut PhysicalOptimizer) {
+    pub(crate) fn install(optimizer: &mut PhysicalOptimizer, cache: Option<Arc<PartialCache>>) {
         optimizer.rules.retain(|rule| rule.name() != "LimitAggregation");
         let before = optimizer.rules.iter().position(|rule| rule.name() == "EnsureRequirements").unwrap_or(0);
         optimizer.rules.insert(before, Arc::new(CanonicalFloats));
-        optimizer.rules.insert(before, Arc::new(Self));
+        optimizer.rules.insert(before, Arc::new(Self { cache }));
     }
 }
 
 impl PhysicalOptimizerRule for CodedAggregates {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_down(|node| {
-            Ok(match replacement(&node)? {
+            Ok(match replacement(&node, self.cache.as_ref())? {
                 Some(replacement) => Transformed::yes(replacement),
                 None => Transformed::no(node),
             })
@@ -74,7 +78,10 @@ impl PhysicalOptimizerRule for CodedAggregates {
     }
 }
 
-fn replacement(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+fn replacement(
+    node: &Arc<dyn ExecutionPlan>,
+    cache: Option<&Arc<PartialCache>>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(last) = node.downcast_ref::<AggregateExec>() else { return Ok(None) };
     let first = match last.mode() {
         AggregateMode::Single | AggregateMode::SinglePartitioned => last,
@@ -102,7 +109,7 @@ fn replacement(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Execution
     }
     let planner = Planner { scan, projections };
     let Some(plan) = planner.plan(last, first)? else { return Ok(None) };
-    Ok(Some(Arc::new(CodedAggregateExec::new(plan, Arc::clone(input)))))
+    Ok(Some(Arc::new(CodedAggregateExec::new(plan, Arc::clone(input), cache.cloned()))))
 }
 
 struct Planner<'a> {

@@ -12,15 +12,24 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use proptest::prelude::*;
 
-use super::CodedAggregates;
+use super::{CodedAggregates, PartialCache};
 use crate::scan::tests::{Dice, Fixture, HOUR_MS, START_MS, Session, arrivals, at, filter, large};
 use crate::scan::{ScanOptions, SegmentTable};
 
 /// A session whose plans the rule may change.
 fn session_over(table: Arc<dyn TableProvider>, partitions: usize, memory_bytes: usize) -> Session {
+    cached_session_over(table, partitions, memory_bytes, None)
+}
+
+fn cached_session_over(
+    table: Arc<dyn TableProvider>,
+    partitions: usize,
+    memory_bytes: usize,
+    cache: Option<Arc<PartialCache>>,
+) -> Session {
     let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(100);
     let mut optimizer = PhysicalOptimizer::new();
-    CodedAggregates::install(&mut optimizer);
+    CodedAggregates::install(&mut optimizer, cache);
     let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory_bytes, 1.0).build_arc().unwrap();
     let state = SessionStateBuilder::new()
         .with_default_features()
@@ -41,6 +50,12 @@ fn session_over(table: Arc<dyn TableProvider>, partitions: usize, memory_bytes: 
 fn coded(fixture: &Fixture, partitions: usize) -> Session {
     let table = SegmentTable::new(fixture.datasource.snapshot(), ScanOptions::default());
     session_over(Arc::new(table), partitions, 1 << 30)
+}
+
+/// A session that remembers whatever it may.
+fn remembering(fixture: &Fixture, partitions: usize, cache: &Arc<PartialCache>) -> Session {
+    let table = SegmentTable::new(fixture.datasource.snapshot(), ScanOptions::default());
+    cached_session_over(Arc::new(table), partitions, 1 << 30, Some(Arc::clone(cache)))
 }
 
 fn uncoded(fixture: &Fixture, partitions: usize) -> Session {
@@ -209,6 +224,71 @@ proptest! {
         for sql in &statements {
             assert_same(&actual, &expected, sql);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases().cases / 2, ..cases() })]
+
+    #[test]
+    fn groups_that_are_remembered_are_those_that_would_be_read(
+        arrivals in arrivals(),
+        seed: u64,
+        statements in prop::collection::vec(statement(), 3),
+        partitions in 1usize..4,
+        bytes_max in prop_oneof![Just(1usize << 30), Just(20_000)],
+    ) {
+        let mut dice = Dice(seed);
+        let mut fixture = Fixture::new();
+        let cache = Arc::new(PartialCache::with_bounds(bytes_max, 1, 0));
+        for (rows, publish) in arrivals {
+            fixture.append(dice.rows(rows));
+            if publish {
+                fixture.publish();
+            }
+            let (actual, expected) = (remembering(&fixture, partitions, &cache), model(&fixture));
+            // Heard of, remembered, recalled; after the next rows too.
+            for sql in statements.iter().flat_map(|sql| [sql; 3]) {
+                assert_same(&actual, &expected, sql);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_read_once_is_not_read_again() {
+    let mut fixture = large();
+    let cache = Arc::new(PartialCache::with_bounds(1 << 20, 1000, 4));
+    let sql = "SELECT city, level, COUNT(*), SUM(serial) FROM events GROUP BY city, level";
+    let recalled = |fixture: &Fixture, sql: &str| {
+        let [recalled, read] =
+            counted(&remembering(fixture, 1, &cache), sql, ["rows_recalled", "rows_scanned"]);
+        assert!(recalled + read <= fixture.rows.len());
+        recalled
+    };
+    assert_eq!([recalled(&fixture, sql), recalled(&fixture, sql)], [0, 0]);
+    let all = recalled(&fixture, sql);
+    assert_eq!(all, fixture.rows.len());
+    // New rows are read, old ones are not.
+    fixture.append(Dice(3).rows(1000));
+    assert_eq!(recalled(&fixture, sql), all);
+    // Another filter is another statement.
+    let filtered = sql.replace("GROUP", "WHERE device <> 'device-7' GROUP");
+    assert_eq!(recalled(&fixture, &filtered), 0);
+    // Time is no part of it where it makes no difference to a piece.
+    let later = sql.replace("GROUP", &format!("WHERE __time >= {} GROUP", at(START_MS - HOUR_MS)));
+    assert_eq!(recalled(&fixture, &later), all);
+    let some = sql.replace("GROUP", &format!("WHERE __time >= {} GROUP", at(START_MS + 30 * HOUR_MS)));
+    assert!((1..all).contains(&recalled(&fixture, &some)));
+}
+
+#[test]
+fn a_statement_with_nearly_as_many_groups_as_rows_is_read_every_time() {
+    let fixture = large();
+    let cache = Arc::new(PartialCache::with_bounds(1 << 30, 1000, 4));
+    let sql = "SELECT serial, COUNT(*) FROM events GROUP BY serial";
+    for _ in 0..3 {
+        assert_eq!(counted(&remembering(&fixture, 1, &cache), sql, ["rows_recalled"]), [0]);
     }
 }
 
@@ -439,17 +519,24 @@ fn explain_and_metrics_say_what_was_done() {
     {
         assert!(plan.contains(part), "{part} in {plan}");
     }
-    let plan = session.plan("SELECT city, COUNT(*) FROM events GROUP BY city");
+    let found =
+        counted(&session, "SELECT city, COUNT(*) FROM events GROUP BY city", ["groups", "rows_selected"]);
+    assert_eq!(found, [7, fixture.rows.len()]);
+}
+
+/// What a statement's operators counted under these names.
+fn counted<const N: usize>(session: &Session, sql: &str, names: [&str; N]) -> [usize; N] {
+    let plan = session.plan(sql);
     let task = session.context.task_ctx();
     session.runtime.block_on(collect(Arc::clone(&plan), task)).unwrap();
     let mut rest: Vec<Arc<dyn ExecutionPlan>> = vec![plan];
-    let mut found = Vec::new();
+    let mut found = [0; N];
     while let Some(node) = rest.pop() {
         let metrics = node.metrics().unwrap_or_default();
-        let number = |name| metrics.sum_by_name(name).map(|value| value.as_usize());
-        found.extend(number("groups").map(|groups| ("groups", groups)));
-        found.extend(number("rows_selected").map(|rows| ("rows", rows)));
+        for (found, name) in found.iter_mut().zip(names) {
+            *found += metrics.sum_by_name(name).map_or(0, |value| value.as_usize());
+        }
         rest.extend(node.children().into_iter().map(Arc::clone));
     }
-    assert_eq!(found, [("groups", 7), ("rows", fixture.rows.len())]);
+    found
 }

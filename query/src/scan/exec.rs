@@ -149,11 +149,26 @@ impl SegmentScanExec {
 
     /// The rows of one partition, about `batch_rows` at a time, for an operator that decodes them itself.
     pub(crate) fn selections(&self, partition: usize, batch_rows: usize) -> Selections {
-        self.count_parts(partition);
-        Selections::new(&self.plan, &self.truths, partition, Some(batch_rows), &self.metrics)
+        self.selections_of(partition, self.units(partition).to_vec(), Some(batch_rows))
     }
 
-    fn count_parts(&self, partition: usize) {
+    /// The rows of some of a partition's units; of `None` at a time only their number matters.
+    pub(crate) fn selections_of(
+        &self,
+        partition: usize,
+        units: Vec<Unit>,
+        batch_rows: Option<usize>,
+    ) -> Selections {
+        Selections::new(&self.plan, &self.truths, partition, units, batch_rows, &self.metrics)
+    }
+
+    /// What one partition reads.
+    pub(crate) fn units(&self, partition: usize) -> &[Unit] {
+        self.plan.layout.partitions.get(partition).map_or(&[], Vec::as_slice)
+    }
+
+    /// Says in the metrics, once, how many parts there are.
+    pub(crate) fn count_parts(&self, partition: usize) {
         if partition == 0 {
             let parts = MetricBuilder::new(&self.metrics).counter("parts", 0);
             parts.add(self.plan.snapshot.parts.len());
@@ -254,7 +269,7 @@ impl ExecutionPlan for SegmentScanExec {
         let batch_rows = context.session_config().batch_size();
         let gathered = (!self.plan.projection.is_empty()).then_some(batch_rows);
         self.count_parts(partition);
-        let selections = Selections::new(&self.plan, &self.truths, partition, gathered, &self.metrics);
+        let selections = self.selections_of(partition, self.units(partition).to_vec(), gathered);
         let stream = batches(
             selections,
             self.plan.projection.clone(),

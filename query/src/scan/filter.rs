@@ -39,7 +39,7 @@ pub(crate) struct Filters {
 }
 
 /// A filter without NOT.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Node {
     /// Rows in every one.
     All(Vec<Node>),
@@ -179,6 +179,13 @@ impl Leaf {
     /// The type of the only column, if there is just one.
     pub(crate) fn only_type(&self) -> Option<&DataType> {
         if let [field] = self.schema.fields().as_ref() { Some(field.data_type()) } else { None }
+    }
+}
+
+/// Whether two leaves, of any scans of one table, select the same rows.
+impl PartialEq for Leaf {
+    fn eq(&self, other: &Self) -> bool {
+        self.wanted == other.wanted && self.columns == other.columns && *self.predicate == *other.predicate
     }
 }
 

@@ -84,16 +84,16 @@ impl ScanMetrics {
 }
 
 impl Selections {
-    /// The selections of `partition`. `batch_rows` is how many rows to gather, `None` if only their number matters.
+    /// The selections of `units`, which are those of `partition` or some of them. `batch_rows` is how many rows to gather, `None` if only their number matters.
     pub(crate) fn new(
         plan: &Arc<ScanPlan>,
         truths: &Arc<Truths>,
         partition: usize,
+        units: Vec<Unit>,
         batch_rows: Option<usize>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Self {
-        let mut units: VecDeque<Unit> =
-            plan.layout.partitions.get(partition).cloned().unwrap_or_default().into();
+        let mut units = VecDeque::from(units);
         if plan.backward {
             units = units.into_iter().rev().collect();
         }

@@ -110,7 +110,9 @@ pub(crate) struct Fixture {
 impl Fixture {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+        // So that hot rows are met in both of their forms.
+        let options = StoreOptions { settled_rows_min: 1500, ..StoreOptions::default() };
+        let store = Store::open(folder.path(), options).unwrap();
         let datasource = store.ensure_datasource("events", table_schema()).unwrap();
         Self { datasource, rows: Vec::new(), _store: store, _folder: folder }
     }

@@ -60,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) catalog: Catalog,
     pub(crate) segment_rows_max: usize,
+    pub(crate) settled_rows_min: usize,
     /// Held exclusively while files that the catalog named are removed; shared by whoever reads them all.
     pub(crate) removals: RwLock<()>,
 }
@@ -107,8 +108,10 @@ impl Datasource {
         let name: Arc<str> = name.into();
         let segments = Segments::new(&shared, records);
         let state = Arc::new(ArcSwap::from_pointee(State::new(&schema, segments.timeline())));
+        let settled_rows_min = shared.settled_rows_min;
+        let writer = Writer::new(Arc::clone(&name), Arc::clone(&state), schema, progress, settled_rows_min);
         Self {
-            writer: Mutex::new(Writer::new(Arc::clone(&name), Arc::clone(&state), schema, progress)),
+            writer: Mutex::new(writer),
             name,
             shared,
             state,

@@ -1,7 +1,8 @@
 //! The hot index: rows that just arrived, columnar from the first moment.
 //!
 //! ```text
-//!  append(RowBatch) ─► new run ─► merge small neighbours ─► swap the state that snapshots are taken from
+//!  append(RowBatch) ─► new run ─► merge small neighbours, settle a large run ─► swap the state that snapshots are
+//!                                                                               taken from
 //!  publish          ─► freeze: runs and dictionaries move out, still visible ─► segments take their place
 //! ```
 //!
@@ -12,6 +13,7 @@
 mod part;
 mod rollup;
 mod run;
+mod settle;
 
 use std::sync::Arc;
 
@@ -66,6 +68,8 @@ pub struct Writer {
     generation: u64,
     oldest_ms: Option<i64>,
     progress: Progress,
+    /// A run of so many rows is settled; smaller ones will be merged with what comes.
+    settled_rows_min: usize,
 }
 
 impl Writer {
@@ -74,6 +78,7 @@ impl Writer {
         state: Arc<ArcSwap<State>>,
         schema: Arc<TableSchema>,
         progress: Progress,
+        settled_rows_min: usize,
     ) -> Self {
         let (columns, companions) = physical_columns(&schema);
         let width = schema.columns.len();
@@ -90,6 +95,7 @@ impl Writer {
             generation: 0,
             oldest_ms: None,
             progress,
+            settled_rows_min,
         }
     }
 
@@ -155,7 +161,7 @@ impl Writer {
         let companions = self.companion_columns(&batch)?;
         let mut run = Run::from_batch(batch, companions);
         if self.schema.rollup {
-            run = run.rolled_up(&self.schema.columns, &self.companions);
+            run = run.rolled_up(&self.schema.columns, &self.companions)?;
         }
         self.rows += run.rows();
         self.oldest_ms.get_or_insert(now_ms);
@@ -245,16 +251,28 @@ impl Writer {
     fn merge_small_runs(&mut self) -> Result<()> {
         let rows_max = if self.schema.rollup { RUN_ROWS_MAX * 8 } else { RUN_ROWS_MAX };
         while let [.., before, last] = self.runs.as_slice() {
-            if before.rows() > 2 * last.rows() || before.rows() + last.rows() > rows_max {
+            let settled = before.is_settled() || last.is_settled();
+            if settled || before.rows() > 2 * last.rows() || before.rows() + last.rows() > rows_max {
                 break;
             }
             let mut merged = Run::concat(&[Arc::clone(before), Arc::clone(last)], &self.dictionaries)?;
             if self.schema.rollup {
-                merged = merged.rolled_up(&self.schema.columns, &self.companions);
+                merged = merged.rolled_up(&self.schema.columns, &self.companions)?;
                 self.rows -= before.rows() + last.rows() - merged.rows();
             }
             self.runs.truncate(self.runs.len() - 2);
             self.runs.push(Arc::new(merged));
+        }
+        self.settle_last_run()
+    }
+
+    fn settle_last_run(&mut self) -> Result<()> {
+        if let Some(last) = self.runs.last_mut()
+            && last.rows() >= self.settled_rows_min
+            && !last.is_settled()
+            && !self.schema.rollup
+        {
+            *last = Arc::new(settle::settle(last)?);
         }
         Ok(())
     }
@@ -394,12 +412,8 @@ impl Writer {
             schema.columns.iter().map(|column| self.schema.index_of(&column.name)).collect();
         let old_width = self.schema.columns.len();
         for run in &mut self.runs {
-            let mut columns: Vec<RunColumn> = from
-                .iter()
-                .map(|at| at.and_then(|at| run.columns.get(at).cloned()).unwrap_or(RunColumn::Absent))
-                .collect();
-            columns.extend(run.columns.iter().skip(old_width).cloned());
-            *run = Arc::new(Run::new(run.time.clone(), columns));
+            let companions = (old_width..run.columns.len()).map(Some);
+            *run = Arc::new(run.rearranged(from.iter().copied().chain(companions)));
         }
         let mut old: Vec<Option<Dictionary>> = self.dictionaries.drain(..).map(Some).collect();
         self.dictionaries =

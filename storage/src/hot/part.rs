@@ -59,7 +59,17 @@ impl HotPart {
         self.run.time_range
     }
 
-    /// `__time` in milliseconds, in order of arrival.
+    /// A number that no other rows have; `None` until the run is settled.
+    pub(crate) fn serial(&self) -> Option<u64> {
+        self.run.serial()
+    }
+
+    /// Whether rows are in order of `__time`.
+    pub fn sorted_by_time(&self) -> bool {
+        self.run.sorted
+    }
+
+    /// `__time` in milliseconds.
     pub fn time(&self) -> Int64Array {
         Int64Array::new(self.run.time.clone(), None)
     }
@@ -81,6 +91,9 @@ impl HotPart {
 
     fn build(&self, at: usize) -> Result<Option<ArrayRef>> {
         let spec = &self.shared.columns[at];
+        if let Some(coded) = self.run.coded(at) {
+            return Ok(Some(Arc::clone(coded)));
+        }
         Ok(match self.run.columns.get(at) {
             Some(RunColumn::Codes(codes)) if spec.multi_value => {
                 let ends: Vec<u32> = codes

@@ -6,43 +6,45 @@
 
 use std::hash::BuildHasher;
 
-use arrow::array::{Array, Float32Array, Float64Array, Int64Array, StringViewArray};
+use arrow::array::{Array, Float32Array, Float64Array, Int64Array, StringViewArray, UInt32Array};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::run::{Run, RunColumn};
+use crate::error::Result;
 use crate::schema::{ColumnRole, ColumnSpec, Rollup};
+use crate::segment::list_range;
 
 /// `run` with one row per key. `specs` are the run's columns without companions; the companion of a `First` or
 /// `Last` metric is found through [`ColumnSpec::companion`] at `companions[metric]`.
-pub(crate) fn roll_up(run: &Run, specs: &[ColumnSpec], companions: &[Option<usize>]) -> Run {
+pub(crate) fn roll_up(run: &Run, specs: &[ColumnSpec], companions: &[Option<usize>]) -> Result<Run> {
     let (group_of, first_rows) = group(run, specs);
     if first_rows.len() == run.rows() {
-        return Run::new(run.time.clone(), run.columns.clone());
+        return Ok(Run::new(run.time.clone(), run.columns.clone()));
     }
-    let pick = |at: usize| -> RunColumn {
+    let pick = |at: usize| -> Result<RunColumn> {
         let column = &run.columns[at];
         match specs.get(at).map(|spec| spec.role) {
             Some(ColumnRole::Metric(rollup)) => {
                 let times = companions.get(at).copied().flatten().map(|c| long(&run.columns[c]));
-                fold(column, rollup, times, &group_of, first_rows.len())
+                Ok(fold(column, rollup, times, &group_of, first_rows.len()))
             }
-            Some(ColumnRole::Dimension) => take(column, &first_rows),
+            Some(ColumnRole::Dimension) => column.at(&first_rows),
             // A companion column follows its metric: the earliest or latest of the times.
             None => {
                 let owner = companions.iter().position(|c| *c == Some(at));
                 let earliest =
                     owner.is_some_and(|o| matches!(specs[o].role, ColumnRole::Metric(Rollup::First)));
                 let rollup = if earliest { Rollup::Min } else { Rollup::Max };
-                fold(column, rollup, None, &group_of, first_rows.len())
+                Ok(fold(column, rollup, None, &group_of, first_rows.len()))
             }
         }
     };
-    let time: Vec<i64> = first_rows.iter().map(|&row| run.time[row]).collect();
-    Run::new(time.into(), (0..run.columns.len()).map(pick).collect())
+    let time = first_rows.values().iter().map(|&row| run.time[row as usize]).collect();
+    Ok(Run::new(time, (0..run.columns.len()).map(pick).collect::<Result<_>>()?))
 }
 
 /// Per row the number of its group, and per group its first row.
-fn group(run: &Run, specs: &[ColumnSpec]) -> (Vec<u32>, Vec<usize>) {
+fn group(run: &Run, specs: &[ColumnSpec]) -> (Vec<u32>, UInt32Array) {
     let dimensions: Vec<&RunColumn> = run
         .columns
         .iter()
@@ -52,14 +54,14 @@ fn group(run: &Run, specs: &[ColumnSpec]) -> (Vec<u32>, Vec<usize>) {
         .collect();
     let hasher = DefaultHashBuilder::default();
     let mut table: HashTable<(u64, u32)> = HashTable::new();
-    let mut first_rows: Vec<usize> = Vec::new();
+    let mut first_rows: Vec<u32> = Vec::new();
     let mut group_of = Vec::with_capacity(run.rows());
     for row in 0..run.rows() {
         let hash = dimensions.iter().fold(hasher.hash_one(run.time[row]), |hash, column| {
             hasher.hash_one((hash, key_hash(column, row, &hasher)))
         });
         let same = |&(other_hash, group): &(u64, u32)| {
-            let other = first_rows[group as usize];
+            let other = first_rows[group as usize] as usize;
             other_hash == hash
                 && run.time[other] == run.time[row]
                 && dimensions.iter().all(|column| key_equal(column, other, row))
@@ -68,13 +70,13 @@ fn group(run: &Run, specs: &[ColumnSpec]) -> (Vec<u32>, Vec<usize>) {
             group
         } else {
             let group = first_rows.len() as u32;
-            first_rows.push(row);
+            first_rows.push(row as u32);
             table.insert_unique(hash, (hash, group), |entry| entry.0);
             group
         };
         group_of.push(group);
     }
-    (group_of, first_rows)
+    (group_of, first_rows.into())
 }
 
 fn key_hash(column: &RunColumn, row: usize, hasher: &DefaultHashBuilder) -> u64 {
@@ -113,43 +115,12 @@ fn key_equal(column: &RunColumn, a: usize, b: usize) -> bool {
 
 fn multi(column: &RunColumn, row: usize) -> &[u32] {
     let RunColumn::MultiCodes { ends, codes } = column else { return &[] };
-    let start = if row == 0 { 0 } else { ends[row - 1] as usize };
-    &codes[start..ends[row] as usize]
+    &codes[list_range(ends, row)]
 }
 
 fn long(column: &RunColumn) -> &Int64Array {
     static NONE: std::sync::LazyLock<Int64Array> = std::sync::LazyLock::new(|| Int64Array::new_null(0));
     if let RunColumn::Long(array) = column { array } else { &NONE }
-}
-
-/// The values at `rows`.
-fn take(column: &RunColumn, rows: &[usize]) -> RunColumn {
-    match column {
-        RunColumn::Codes(codes) => RunColumn::Codes(rows.iter().map(|&row| codes[row]).collect()),
-        RunColumn::MultiCodes { .. } => {
-            let (mut ends, mut all) = (Vec::with_capacity(rows.len()), Vec::new());
-            for &row in rows {
-                all.extend_from_slice(multi(column, row));
-                ends.push(all.len() as u32);
-            }
-            RunColumn::MultiCodes { ends: ends.into(), codes: all.into() }
-        }
-        RunColumn::Text(array) => RunColumn::Text(
-            rows.iter()
-                .map(|&row| array.is_valid(row).then(|| array.value(row)))
-                .collect::<StringViewArray>(),
-        ),
-        RunColumn::Long(array) => {
-            RunColumn::Long(rows.iter().map(|&row| array.is_valid(row).then(|| array.value(row))).collect())
-        }
-        RunColumn::Float(array) => {
-            RunColumn::Float(rows.iter().map(|&row| array.is_valid(row).then(|| array.value(row))).collect())
-        }
-        RunColumn::Double(array) => {
-            RunColumn::Double(rows.iter().map(|&row| array.is_valid(row).then(|| array.value(row))).collect())
-        }
-        RunColumn::Absent => RunColumn::Absent,
-    }
 }
 
 /// Combines a metric's values per group. NULL counts only where all values are NULL.

@@ -1,18 +1,23 @@
 //! A run: rows that arrived together, as immutable columns.
 //!
-//! Appending makes a new run; small neighbours are merged so that their number stays logarithmic in the rows. A
-//! run is never changed, so a query that holds one is never in the way of the writer.
+//! Appending makes a new run; small neighbours are merged so that their number stays small, and what has grown large
+//! is [settled](super::settle). A run is never changed, so a query that holds one is never in the way of the writer.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float32Array, Float64Array, Int64Array, StringViewArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float32Array, Float64Array, Int64Array, StringViewArray, UInt32Array,
+};
 use arrow::buffer::ScalarBuffer;
-use arrow::compute::concat;
+use arrow::compute::{concat, take};
+use arrow::datatypes::{Float32Type, Float64Type, Int64Type};
 
 use crate::dictionary::{Dictionary, NULL_CODE};
 use crate::error::Result;
 use crate::rows::{BatchColumn, RowBatch};
 use crate::schema::ColumnSpec;
+use crate::segment::list_range;
+use crate::snapshot::next_serial;
 
 /// One column of a run. The same shapes as [`BatchColumn`], shared instead of owned.
 #[derive(Debug, Clone)]
@@ -30,13 +35,24 @@ pub(crate) enum RunColumn {
     Absent,
 }
 
-/// Rows in order of arrival.
+/// What settled runs have besides.
+#[derive(Debug)]
+struct Settled {
+    /// For each column its numbers as a dictionary array too, where few of them differ.
+    coded: Vec<Option<ArrayRef>>,
+    serial: u64,
+}
+
+/// Rows in order of arrival or, once settled, of `__time`.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) time: ScalarBuffer<i64>,
     /// Schema columns, then companions; columns added to the schema later are missing at the end.
     pub(crate) columns: Vec<RunColumn>,
     pub(crate) time_range: (i64, i64),
+    /// Whether the rows are in order of `__time`, settled or by chance.
+    pub(crate) sorted: bool,
+    settled: Option<Settled>,
     pub(crate) bytes: usize,
 }
 
@@ -51,6 +67,27 @@ impl RunColumn {
             Self::Double(array) => array.get_buffer_memory_size(),
             Self::Absent => 0,
         }
+    }
+
+    /// The values at `rows`.
+    pub(super) fn at(&self, rows: &UInt32Array) -> Result<Self> {
+        let pick = |array: &dyn Array| take(array, rows, None);
+        Ok(match self {
+            Self::Codes(codes) => Self::Codes(rows.values().iter().map(|&row| codes[row as usize]).collect()),
+            Self::MultiCodes { ends, codes } => {
+                let (mut new_ends, mut new_codes) = (Vec::with_capacity(rows.len()), Vec::new());
+                for &row in rows.values() {
+                    new_codes.extend_from_slice(&codes[list_range(ends, row as usize)]);
+                    new_ends.push(new_codes.len() as u32);
+                }
+                Self::MultiCodes { ends: new_ends.into(), codes: new_codes.into() }
+            }
+            Self::Text(array) => Self::Text(pick(array)?.as_string_view().clone()),
+            Self::Long(array) => Self::Long(pick(array)?.as_primitive::<Int64Type>().clone()),
+            Self::Float(array) => Self::Float(pick(array)?.as_primitive::<Float32Type>().clone()),
+            Self::Double(array) => Self::Double(pick(array)?.as_primitive::<Float64Type>().clone()),
+            Self::Absent => Self::Absent,
+        })
     }
 }
 
@@ -73,12 +110,47 @@ impl Run {
     /// A run of at least one row.
     pub(crate) fn new(time: ScalarBuffer<i64>, columns: Vec<RunColumn>) -> Self {
         let (mut low, mut high) = (i64::MAX, i64::MIN);
+        let mut sorted = true;
         for &t in &time {
             low = low.min(t);
+            sorted &= high <= t;
             high = high.max(t);
         }
         let bytes = time.len() * 8 + columns.iter().map(RunColumn::bytes).sum::<usize>();
-        Self { time, columns, time_range: (low, high), bytes }
+        Self { time, columns, time_range: (low, high), sorted, settled: None, bytes }
+    }
+
+    /// The same rows, which are in order, with numbers as codes for each column that has them.
+    pub(super) fn settled(mut self, coded: Vec<Option<ArrayRef>>) -> Self {
+        debug_assert!(self.sorted);
+        self.bytes += coded.iter().flatten().map(Array::get_array_memory_size).sum::<usize>();
+        self.settled = Some(Settled { coded, serial: next_serial() });
+        self
+    }
+
+    /// Whether the run has its final size and form.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled.is_some()
+    }
+
+    /// A number that no other rows have; `None` unless the run is settled.
+    pub(super) fn serial(&self) -> Option<u64> {
+        self.settled.as_ref().map(|settled| settled.serial)
+    }
+
+    /// The numbers of a column as codes, if few of them differ and the run is settled.
+    pub(super) fn coded(&self, at: usize) -> Option<&ArrayRef> {
+        self.settled.as_ref()?.coded.get(at)?.as_ref()
+    }
+
+    /// The same rows with each column taken from the place that `from` gives it; `None`: they lack it.
+    pub(super) fn rearranged(&self, from: impl Iterator<Item = Option<usize>> + Clone) -> Self {
+        let column = |at: Option<usize>| at.map_or(RunColumn::Absent, |at| self.column(at).clone());
+        let run = Self::new(self.time.clone(), from.clone().map(column).collect());
+        if !self.is_settled() {
+            return run;
+        }
+        run.settled(from.map(|at| self.coded(at?).cloned()).collect())
     }
 
     pub(crate) fn from_batch(batch: RowBatch, companions: Vec<RunColumn>) -> Self {
@@ -101,7 +173,7 @@ impl Run {
     }
 
     /// One row per time and dimensions; see [`super::rollup`].
-    pub(crate) fn rolled_up(&self, specs: &[ColumnSpec], companions: &[Option<usize>]) -> Self {
+    pub(crate) fn rolled_up(&self, specs: &[ColumnSpec], companions: &[Option<usize>]) -> Result<Self> {
         super::rollup::roll_up(self, specs, companions)
     }
 
@@ -112,7 +184,8 @@ impl Run {
             let codes = array.iter().map(|text| text.map_or(NULL_CODE, |text| dictionary.intern(text)));
             columns[at] = RunColumn::Codes(codes.collect());
         }
-        Self::new(self.time.clone(), columns)
+        let run = Self::new(self.time.clone(), columns);
+        if let Some(settled) = &self.settled { run.settled(settled.coded.clone()) } else { run }
     }
 
     fn column(&self, at: usize) -> &RunColumn {

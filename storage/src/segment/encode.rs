@@ -12,7 +12,7 @@ use arrow::compute::take;
 use arrow::datatypes::{ArrowDictionaryKeyType, ArrowNativeType, Field, UInt8Type, UInt16Type, UInt32Type};
 
 use super::input::list_range;
-use super::prepare::{Bounds, Coded, Prepared, Text, utf8};
+use super::prepare::{Bounds, Coded, Number, Prepared, Text, numbers, utf8};
 use crate::dictionary::NULL_CODE;
 use crate::error::Result;
 
@@ -85,6 +85,13 @@ pub(super) fn encode(
         }
         Prepared::List { ends, items } => list(ends, items, order),
     }
+}
+
+/// Numbers of few different values as a dictionary array, as a segment would hold them; `None` for all others.
+pub(crate) fn coded_numbers<T: Number>(array: &PrimitiveArray<T>) -> Result<Option<ArrayRef>> {
+    let bounds = Bounds::default();
+    let Some(coded) = numbers(array, bounds) else { return Ok(None) };
+    Ok(Some(encode("", &coded, None, bounds)?.array))
 }
 
 fn in_order(array: &dyn Array, order: Option<&UInt32Array>) -> Result<ArrayRef> {

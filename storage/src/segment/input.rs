@@ -150,7 +150,7 @@ impl InputColumn {
 }
 
 /// Where the items of one row of a multi-value column are.
-pub(super) fn list_range(ends: &[u32], row: usize) -> Range<usize> {
+pub(crate) fn list_range(ends: &[u32], row: usize) -> Range<usize> {
     let start = if row == 0 { 0 } else { ends[row - 1] };
     start as usize..ends[row] as usize
 }

@@ -36,7 +36,9 @@ mod stats;
 mod tests;
 mod write;
 
+pub(crate) use encode::coded_numbers;
 pub use footer::{FORMAT_VERSION, SegmentFiles};
+pub(crate) use input::list_range;
 pub use input::{InputColumn, SegmentInput};
 pub use postings::Postings;
 pub use read::Segment;

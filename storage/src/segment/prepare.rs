@@ -286,7 +286,7 @@ fn intern(
 }
 
 /// A number type with a total order: that of `total_cmp` for floats, so that NaN and -0.0 are values like any.
-pub(super) trait Number: ArrowPrimitiveType {
+pub(crate) trait Number: ArrowPrimitiveType {
     /// Orders as the value does; different for values of different bits.
     fn order_key(value: Self::Native) -> u64;
 }
@@ -314,7 +314,7 @@ impl Number for Float32Type {
 }
 
 /// Numbers of few different values as codes; `None` for all others.
-fn numbers<T: Number>(array: &PrimitiveArray<T>, bounds: Bounds) -> Option<Prepared> {
+pub(super) fn numbers<T: Number>(array: &PrimitiveArray<T>, bounds: Bounds) -> Option<Prepared> {
     let distinct_max = bounds.numbers_max(array.len());
     if distinct_max == 0 {
         return None;

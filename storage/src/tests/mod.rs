@@ -45,8 +45,11 @@ fn schema(rollup: bool) -> Arc<TableSchema> {
 }
 
 fn open(folder: &Path, rollup: bool) -> (Arc<Store>, Arc<Datasource>) {
-    let store =
-        Store::open(folder, StoreOptions { segment_rows_max: 50, ..StoreOptions::default() }).unwrap();
+    let store = Store::open(
+        folder,
+        StoreOptions { segment_rows_max: 50, settled_rows_min: 16, ..StoreOptions::default() },
+    )
+    .unwrap();
     let datasource = store.ensure_datasource("ds", schema(rollup)).unwrap();
     (store, datasource)
 }

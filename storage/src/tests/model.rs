@@ -197,7 +197,7 @@ impl Model {
 
 fn open_on(disk: &SimulatedDisk, folder: &Path, schema: &Arc<TableSchema>) -> (Arc<Store>, Arc<Datasource>) {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    let options = StoreOptions { disk, segment_rows_max: 50, ..StoreOptions::default() };
+    let options = StoreOptions { disk, segment_rows_max: 50, settled_rows_min: 8, ..StoreOptions::default() };
     let store = Store::open(folder, options).unwrap();
     let datasource = store.ensure_datasource("ds", Arc::clone(schema)).unwrap();
     (store, datasource)
