@@ -28,6 +28,7 @@ use crate::options::EngineOptions;
 use crate::plan::multi_value::MultiValueComparison;
 use crate::plan::operators::TextArithmetic;
 use crate::plan::safe_cast::SafeCasts;
+use crate::union::UnionsInOrder;
 
 /// The sessions.
 #[derive(Debug)]
@@ -119,6 +120,7 @@ fn state(options: &EngineOptions, runtime: Arc<RuntimeEnv>, partitions: usize) -
     analyzer.rules.push(Arc::new(SafeCasts));
     let mut physical = PhysicalOptimizer::new();
     CodedAggregates::install(&mut physical);
+    UnionsInOrder::install(&mut physical);
     // Before dynamic filters are handed down, which hold on to the nodes they were made by.
     let before = physical.rules.iter().position(|rule| rule.name() == "EnsureCooperative");
     physical.rules.insert(before.unwrap_or(physical.rules.len()), Arc::new(InterruptJoins));
