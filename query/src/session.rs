@@ -147,6 +147,7 @@ fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
 fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let mut all = SessionStateDefaults::default_scalar_functions();
     all.extend(ovate_functions::sql::scalar_functions());
+    all.push(crate::sql::like::function());
     all
 }
 
