@@ -242,6 +242,8 @@ impl QueryError {
                 match (e.downcast_ref::<Self>(), e.downcast_ref::<FunctionError>()) {
                     (Some(own), _) => own.clone(),
                     (_, Some(FunctionError::DivisionByZero)) => Self::DivisionByZero { running: reads_rows },
+                    // An argument that was seen only when it was there: of an aggregate, or from a row.
+                    (_, Some(error)) => Self::invalid(error.to_string()),
                     _ => Self::Runtime(e.to_string()),
                 }
             }

@@ -29,6 +29,7 @@ pub mod scan;
 mod session;
 mod sql;
 mod system;
+mod union;
 
 pub use engine::Engine;
 pub use error::{ErrorKind, Position, QueryError};

@@ -28,6 +28,7 @@ use crate::options::EngineOptions;
 use crate::plan::multi_value::MultiValueComparison;
 use crate::plan::operators::TextArithmetic;
 use crate::plan::safe_cast::SafeCasts;
+use crate::union::UnionsInOrder;
 
 /// The sessions.
 #[derive(Debug)]
@@ -129,6 +130,7 @@ fn state(
     analyzer.rules.push(Arc::new(SafeCasts));
     let mut physical = PhysicalOptimizer::new();
     CodedAggregates::install(&mut physical, cache);
+    UnionsInOrder::install(&mut physical);
     // Before dynamic filters are handed down, which hold on to the nodes they were made by.
     let before = physical.rules.iter().position(|rule| rule.name() == "EnsureCooperative");
     physical.rules.insert(before.unwrap_or(physical.rules.len()), Arc::new(InterruptJoins));
@@ -155,6 +157,7 @@ fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
 fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let mut all = SessionStateDefaults::default_scalar_functions();
     all.extend(ovate_functions::sql::scalar_functions());
+    all.push(crate::sql::like::function());
     all
 }
 

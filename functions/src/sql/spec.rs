@@ -17,8 +17,9 @@ use arrow::compute::{is_null, take};
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::args::{Args, Column};
@@ -50,6 +51,8 @@ pub(super) struct Spec {
     pub(super) variadic: bool,
     pub(super) returns: Returns,
     pub(super) kernel: fn(&Args) -> Result<ArrayRef>,
+    /// The same as operators that more is known about, where the arguments allow it.
+    pub(super) simplify: Option<fn(&[Expr], &SimplifyContext) -> Option<Expr>>,
 }
 
 impl Spec {
@@ -60,7 +63,16 @@ impl Spec {
         returns: Returns,
         kernel: fn(&Args) -> Result<ArrayRef>,
     ) -> Self {
-        Self { name, aliases: &[], takes, required: takes.len(), variadic: false, returns, kernel }
+        Self {
+            name,
+            aliases: &[],
+            takes,
+            required: takes.len(),
+            variadic: false,
+            returns,
+            kernel,
+            simplify: None,
+        }
     }
 
     /// The same function, whose arguments after the first `required` may be left out.
@@ -78,6 +90,15 @@ impl Spec {
     /// The same function under more names.
     pub(super) const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
+        self
+    }
+
+    /// The same function, which some arguments make an expression of operators.
+    pub(super) const fn simplified(
+        mut self,
+        simplify: fn(&[Expr], &SimplifyContext) -> Option<Expr>,
+    ) -> Self {
+        self.simplify = Some(simplify);
         self
     }
 
@@ -196,6 +217,21 @@ impl DruidFunction {
         Ok(zip(&is_null(keys)?, &Scalar::new(of_null), &results)?)
     }
 
+    /// A literal that is written where a number belongs must be one; in a row it would count as NULL.
+    fn sound_literal(&self, argument: usize, value: &ScalarValue) -> Result<Column> {
+        let column = self.literal(argument, value)?;
+        let is_number = matches!(self.spec.kind(argument), Kind::Long | Kind::Double | Kind::Number);
+        match value.try_as_str() {
+            Some(Some(text)) if is_number && column.array.is_null(0) => Err(FunctionError::ArgumentValue {
+                function: self.spec.name.to_owned(),
+                argument: argument + 1,
+                reason: format!("{text:?} is not a number"),
+            }
+            .into()),
+            _ => Ok(column),
+        }
+    }
+
     fn literal(&self, argument: usize, value: &ScalarValue) -> Result<Column> {
         let array = value.to_array()?;
         Ok(Column { array: convert::convert(self.spec.kind(argument), &array)?, literal: true })
@@ -234,7 +270,7 @@ impl ScalarUDFImpl for DruidFunction {
             .zip(&types)
             .enumerate()
             .map(|(i, (value, given))| match value {
-                Some(value) => self.literal(i, value),
+                Some(value) => self.sound_literal(i, value),
                 None => Ok(Column {
                     array: new_empty_array(&convert::target(self.spec.kind(i), given)),
                     literal: false,
@@ -243,6 +279,13 @@ impl ScalarUDFImpl for DruidFunction {
             .collect::<Result<Vec<_>>>()?;
         self.spec.run(columns, 0)?;
         Ok(Arc::new(Field::new(&self.name, result, true)))
+    }
+
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        Ok(match self.spec.simplify.and_then(|simplify| simplify(&args, info)) {
+            Some(simple) => ExprSimplifyResult::Simplified(simple),
+            None => ExprSimplifyResult::Original(args),
+        })
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -17,13 +17,14 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRewriter};
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Between, InList};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, TryCast};
 use ovate_storage::time::{Zone, parse::parse_iso};
 
 use super::casts::{self, Cast as DruidCast};
 use super::multi_value;
-use super::types::{TIMESTAMP, is_text};
+use super::types::{TIMESTAMP, is_text, sql_type};
 use crate::error::QueryError;
 
 /// Gives a plan Druid's semantics. `zone` is the session's, `multi_values` are the columns of the tables read that
@@ -80,7 +81,17 @@ impl TreeNodeRewriter for Semantics<'_> {
             Expr::Between(Between { expr, negated, low, high }) => {
                 let low = self.beside(&expr, *low)?;
                 let high = self.beside(&expr, *high)?;
+                self.check_between(&expr, &low, &high)?;
                 Transformed::yes(Expr::Between(Between::new(expr, negated, Box::new(low), Box::new(high))))
+            }
+            Expr::Negative(inner) => {
+                if let Some(own @ DataType::Timestamp(..)) = self.type_of(&inner) {
+                    return Err(invalid(format!(
+                        "Cannot apply '-' to arguments of type '-<{}>'",
+                        sql_type(&own)
+                    )));
+                }
+                Transformed::no(Expr::Negative(inner))
             }
             Expr::InList(InList { expr, list, negated })
                 if self.type_of(&expr).is_some_and(|t| multi_value::is_multi_value(&t)) =>
@@ -154,9 +165,9 @@ impl Semantics<'_> {
                 return match literal_text(&expr) {
                     Some(text) => match parse_iso(text.trim(), self.zone) {
                         Some(time_ms) => Ok(instant(Some(time_ms))),
-                        None => Err(DataFusionError::External(Box::new(QueryError::invalid(format!(
+                        None => Err(invalid(format!(
                             "Illegal TIMESTAMP constant [CAST('{text}'):TIMESTAMP(3) NOT NULL]"
-                        ))))),
+                        ))),
                     },
                     None => Ok(casts::call(DruidCast::TextToTimestamp, self.zone, expr)),
                 };
@@ -179,6 +190,24 @@ impl Semantics<'_> {
         Ok(expr)
     }
 
+    /// DataFusion takes bounds that cannot be compared with the value for a failure of its own.
+    fn check_between(&self, expr: &Expr, low: &Expr, high: &Expr) -> Result<()> {
+        let (Some(value), Some(low), Some(high)) =
+            (self.type_of(expr), self.type_of(low), self.type_of(high))
+        else {
+            return Ok(());
+        };
+        let common = |bound| comparison_coercion(&value, bound);
+        let bounds = common(&low).zip(common(&high));
+        if bounds.and_then(|(low, high)| comparison_coercion(&low, &high)).is_some() {
+            return Ok(());
+        }
+        let [value, low, high] = [value, low, high].map(|data_type| sql_type(&data_type));
+        Err(invalid(format!(
+            "Cannot apply 'BETWEEN ASYMMETRIC' to arguments of type '<{value}> BETWEEN ASYMMETRIC <{low}> AND <{high}>'"
+        )))
+    }
+
     /// An operand that must be a truth value.
     fn condition(&self, expr: Expr) -> Expr {
         match self.type_of(&expr) {
@@ -188,6 +217,10 @@ impl Semantics<'_> {
             _ => expr,
         }
     }
+}
+
+fn invalid(message: String) -> DataFusionError {
+    DataFusionError::External(Box::new(QueryError::invalid(message)))
 }
 
 fn is_comparison(op: Operator) -> bool {

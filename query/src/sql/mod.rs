@@ -11,6 +11,7 @@
 pub(crate) mod dialect;
 pub(crate) mod hints;
 pub(crate) mod interval;
+pub(crate) mod like;
 pub(crate) mod names;
 pub(crate) mod parameters;
 pub(crate) mod positions;

@@ -16,3 +16,4 @@ mod recorded;
 mod running;
 mod semantics;
 mod superset;
+mod unions;

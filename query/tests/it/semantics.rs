@@ -142,6 +142,11 @@ async fn backslashes_and_escapes_in_patterns() {
     assert_eq!(of("SELECT '50%' LIKE '50!%' ESCAPE '!'").await, json!(true));
     assert_eq!(of("SELECT '505' LIKE '50!%' ESCAPE '!'").await, json!(false));
     assert_eq!(of(r"SELECT '\'").await, json!("\\"));
+    let of_rows = r"SELECT COUNT(*) FROM (VALUES ('50%', '50!%'), ('505', '50!%'), ('a\b', 'a\b'), ('a\b', 'a_b'), ('x', NULL)) AS v(t, p)";
+    assert_eq!(of(&format!("{of_rows} WHERE t LIKE p ESCAPE '!'")).await, json!(3));
+    assert_eq!(of(&format!("{of_rows} WHERE t LIKE p")).await, json!(2));
+    assert_eq!(of("SELECT COUNT(*) FROM DEVICES WHERE deviceId LIKE deviceId").await, json!(1000));
+    assert_eq!(refusal("SELECT 'a' LIKE 'b' ESCAPE 'xy'").await, "ESCAPE must be a single character");
 }
 
 #[tokio::test]
@@ -217,6 +222,46 @@ async fn plans_and_analyses_are_explained() {
     assert_eq!(plan.rows[0][1], json!(r#"[{"name":"EVENTS_GEO","type":"DATASOURCE"}]"#));
     let analysis = run(&engine, request(&format!("EXPLAIN ANALYZE {sql}"))).await.unwrap();
     assert!(analysis.rows[0][0].as_str().unwrap().contains("output_rows"), "{analysis:?}");
+}
+
+#[tokio::test]
+async fn odd_calls_and_names_are_answered_as_druid_answers_them() {
+    assert_eq!(of("SELECT GREATEST()").await, Value::Null);
+    assert_eq!(of("SELECT SQRT('4')").await, json!(2.0));
+    let digits = run(&data::engine(), request("SELECT 1_000")).await.unwrap();
+    assert_eq!((digits.names(), &digits.rows), (vec!["_000"], &vec![vec![json!(1)]]));
+}
+
+#[tokio::test]
+async fn an_interval_reads_as_little_as_the_comparisons_it_stands_for() {
+    let engine = data::engine();
+    let scans = async |condition: &str| {
+        let sql = format!("EXPLAIN PLAN FOR SELECT MAX(deviceId) FROM EVENTS_GEO WHERE {condition}");
+        let plan: Value = serde_json::from_str(value(&engine, &sql).await.as_str().unwrap()).unwrap();
+        plan[0]["query"]["scans"].clone()
+    };
+    let count = async |condition: &str| {
+        value(&engine, &format!("SELECT COUNT(*) FROM EVENTS_GEO WHERE {condition}")).await
+    };
+    for (interval, comparisons) in [
+        (
+            "TIME_IN_INTERVAL(__time, '2026-11-23T10:00/PT1M')",
+            "__time >= '2026-11-23T10:00:00Z' AND __time < '2026-11-23T10:01:00Z'",
+        ),
+        (
+            "TIME_IN_INTERVAL(__time, '2026-11-23T11:00/P1D', 'Europe/Zurich')",
+            "__time >= '2026-11-23T10:00:00Z' AND __time < '2026-11-24T10:00:00Z'",
+        ),
+        ("NOT TIME_IN_INTERVAL(__time, '2026/2027')", "__time < '2026-01-01' OR __time >= '2027-01-01'"),
+        ("TIME_IN_INTERVAL(__time, '2027/2028')", "__time >= '2027-01-01' AND __time < '2028-01-01'"),
+    ] {
+        assert_eq!(scans(interval).await, scans(comparisons).await, "{interval}");
+        assert_eq!(count(interval).await, count(comparisons).await, "{interval}");
+    }
+    assert_eq!(scans("TIME_IN_INTERVAL(__time, '2026-11-23T10:00/PT1M')").await[0]["segments"], json!(1));
+    let by_row = "SELECT TIME_IN_INTERVAL(__time, '2026-11-23T10:00/PT1M'), COUNT(*) FROM EVENTS_GEO GROUP BY 1 ORDER BY 1";
+    let expected = [[json!(false), json!(98_333)], [json!(true), json!(1_667)]];
+    assert_eq!(rows(&engine, by_row).await, expected);
 }
 
 #[tokio::test]

@@ -55,11 +55,11 @@ impl AggregateUDFImpl for AnyValue {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let [value, rest @ ..] = types else {
+        let (1..=3, [value, rest @ ..]) = (types.len(), types) else {
             return Err(FunctionError::ArgumentCount {
                 function: "ANY_VALUE".to_owned(),
                 expected: "1 to 3 arguments".to_owned(),
-                given: 0,
+                given: types.len(),
             }
             .into());
         };

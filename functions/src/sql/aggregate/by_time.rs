@@ -56,7 +56,7 @@ impl AggregateUDFImpl for ByTime {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let function = || self.name.to_ascii_uppercase();
-        let [value, time, rest @ ..] = types else {
+        let (2..=3, [value, time, rest @ ..]) = (types.len(), types) else {
             return Err(FunctionError::ArgumentCount {
                 function: function(),
                 expected: "2 to 3 arguments".to_owned(),
