@@ -34,6 +34,7 @@ use crate::planner::{self, Planned};
 use crate::request::{ResultColumn, SqlRequest, SqlResult};
 use crate::scan::ScanOptions;
 use crate::session::{self, Sessions};
+use crate::sources::Sources;
 use crate::sql::statement::Mode;
 use crate::system::SystemTables;
 
@@ -101,8 +102,9 @@ impl Engine {
             Err(_) => return Err(died(task).await),
         };
         let first = receiver.recv().await.transpose()?;
+        head.sources.check()?;
         // The engine must outlive the rows that it computes.
-        let rest = Rest { receiver, task: Some(task), _guard: guard, _engine: Arc::clone(self) };
+        let rest = Rest { receiver, task, sources: head.sources, _guard: guard, _engine: Arc::clone(self) };
         let batches = stream::iter(first.map(Ok)).chain(rest.stream()).boxed();
         Ok(SqlResult { sql_query_id, columns: head.columns, zone: head.zone, batches })
     }
@@ -126,6 +128,7 @@ impl Drop for Engine {
 struct Head {
     columns: Vec<ResultColumn>,
     zone: Zone,
+    sources: Sources,
 }
 
 /// Ends the statement: at the next point where its task yields, or where a join looks up.
@@ -141,22 +144,28 @@ impl Drop for AbortOnDrop {
 /// The batches after the first one, and what keeps them coming.
 struct Rest {
     receiver: mpsc::Receiver<Result<RecordBatch, QueryError>>,
-    task: Option<tokio::task::JoinHandle<()>>,
+    task: tokio::task::JoinHandle<()>,
+    sources: Sources,
     _guard: AbortOnDrop,
     _engine: Arc<Engine>,
 }
 
 impl Rest {
     fn stream(self) -> impl Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static {
-        stream::unfold(self, |mut rest| async move {
-            if let Some(batch) = rest.receiver.recv().await {
-                return Some((batch, rest));
+        stream::unfold(Some(self), |rest| async move {
+            let mut rest = rest?;
+            let received = rest.receiver.recv().await;
+            // Whoever asks for more has written out what came before.
+            if let Err(error) = rest.sources.check() {
+                return Some((Err(error), None));
+            }
+            if let Some(batch) = received {
+                return Some((batch, Some(rest)));
             }
             // The channel also closes when the task dies; that must not look like the end of the rows.
-            let task = rest.task.take()?;
-            match task.await {
+            match (&mut rest.task).await {
                 Ok(()) => None,
-                Err(error) => Some((Err(task_error(error)), rest)),
+                Err(error) => Some((Err(task_error(error)), None)),
             }
         })
     }
@@ -265,6 +274,7 @@ impl Statement {
         let Planned { mode, plan, columns, resources, zone, state, .. } = planned;
         let context = session::task_context(state, Arc::clone(&interrupt));
         let reads_rows = !resources.is_empty();
+        let sources = Sources::of(&plan);
         let failed = |e: datafusion::error::DataFusionError| QueryError::running(&e, reads_rows);
         match mode {
             Mode::Run => {
@@ -274,7 +284,7 @@ impl Statement {
                 // Work that never yielded is not noticed by the clock outside.
                 interrupt.check()?;
                 if let Some(head) = head.take() {
-                    drop(head.send(Ok(Head { columns, zone })));
+                    drop(head.send(Ok(Head { columns, zone, sources })));
                 }
                 let rows_max = self.shared.options.result_rows_max;
                 let mut count = 0;
@@ -300,6 +310,7 @@ impl Statement {
                 let mut batches =
                     execute_stream(Arc::clone(&plan) as Arc<dyn ExecutionPlan>, context).map_err(failed)?;
                 while next_rows(&mut batches).await.map_err(failed)?.is_some() {}
+                sources.check()?;
                 let batch = explain::analysis(&plan, &resources)?;
                 self.explained(batch, zone, head, rows).await;
             }
@@ -315,7 +326,8 @@ impl Statement {
         rows: &Rows,
     ) {
         if let Some(head) = head.take() {
-            drop(head.send(Ok(Head { columns: explain::columns(), zone })));
+            let sources = Sources::default();
+            drop(head.send(Ok(Head { columns: explain::columns(), zone, sources })));
         }
         drop(rows.send(Ok(batch)).await);
     }
