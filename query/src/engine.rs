@@ -35,6 +35,7 @@ use crate::planner::{self, Planned};
 use crate::request::{ResultColumn, SqlRequest, SqlResult};
 use crate::scan::ScanOptions;
 use crate::session::{self, Sessions};
+use crate::sources::Sources;
 use crate::sql::statement::Mode;
 use crate::system::SystemTables;
 
@@ -101,14 +102,12 @@ impl Engine {
             Ok(head) => head?,
             Err(_) => return Err(died(task).await),
         };
-        let first = stream::iter(head.first.map(Ok));
-        let batches = if head.is_all {
-            first.boxed()
-        } else {
-            // The engine must outlive the rows that it computes.
-            let rest = Rest { receiver, task: Some(task), _guard: guard, _engine: Arc::clone(self) };
-            first.chain(rest.stream()).boxed()
-        };
+        head.sources.check()?;
+        // The engine must outlive the rows that it computes.
+        let running =
+            (!head.is_all).then(|| Running { receiver, task, _guard: guard, _engine: Arc::clone(self) });
+        let rest = Rest { running, sources: head.sources };
+        let batches = stream::iter(head.first.map(Ok)).chain(rest.stream()).boxed();
         Ok(SqlResult { sql_query_id, columns: head.columns, zone: head.zone, batches })
     }
 
@@ -131,6 +130,7 @@ impl Drop for Engine {
 struct Head {
     columns: Vec<ResultColumn>,
     zone: Zone,
+    sources: Sources,
     first: Option<RecordBatch>,
     /// Whether no more rows will come, and the statement has ended.
     is_all: bool,
@@ -138,7 +138,8 @@ struct Head {
 
 impl Head {
     fn explanation(rows: RecordBatch, zone: Zone) -> Self {
-        Self { columns: explain::columns(), zone, first: Some(rows), is_all: true }
+        let sources = Sources::default();
+        Self { columns: explain::columns(), zone, sources, first: Some(rows), is_all: true }
     }
 }
 
@@ -152,25 +153,40 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// The batches after the first one, and what keeps them coming.
+/// The batches after the first one.
 struct Rest {
+    /// `None`: there are none.
+    running: Option<Running>,
+    sources: Sources,
+}
+
+/// What keeps batches coming.
+struct Running {
     receiver: mpsc::Receiver<Result<RecordBatch, QueryError>>,
-    task: Option<tokio::task::JoinHandle<()>>,
+    task: tokio::task::JoinHandle<()>,
     _guard: AbortOnDrop,
     _engine: Arc<Engine>,
 }
 
 impl Rest {
     fn stream(self) -> impl Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static {
-        stream::unfold(self, |mut rest| async move {
-            if let Some(batch) = rest.receiver.recv().await {
-                return Some((batch, rest));
+        stream::unfold(Some(self), |rest| async move {
+            let mut rest = rest?;
+            let received = match &mut rest.running {
+                Some(running) => running.receiver.recv().await,
+                None => None,
+            };
+            // Whoever asks for more has written out what came before.
+            if let Err(error) = rest.sources.check() {
+                return Some((Err(error), None));
+            }
+            if let Some(batch) = received {
+                return Some((batch, Some(rest)));
             }
             // The channel also closes when the task dies; that must not look like the end of the rows.
-            let task = rest.task.take()?;
-            match task.await {
+            match rest.running?.task.await {
                 Ok(()) => None,
-                Err(error) => Some((Err(task_error(error)), rest)),
+                Err(error) => Some((Err(task_error(error)), None)),
             }
         })
     }
@@ -277,6 +293,7 @@ impl Statement {
         let Planned { mode, plan, columns, resources, zone, cache, state, .. } = planned;
         let context = session::task_context(state, Arc::clone(&interrupt), cache);
         let reads_rows = !resources.is_empty();
+        let sources = Sources::of(&plan);
         let failed = |e: datafusion::error::DataFusionError| QueryError::running(&e, reads_rows);
         match mode {
             Mode::Run => {
@@ -294,10 +311,10 @@ impl Statement {
                     None => Some(None),
                 };
                 if matches!(second, Some(None)) {
-                    return Ok(Some(Head { columns, zone, first, is_all: true }));
+                    return Ok(Some(Head { columns, zone, sources, first, is_all: true }));
                 }
                 if let Some(head) = head.take() {
-                    drop(head.send(Ok(Head { columns, zone, first, is_all: false })));
+                    drop(head.send(Ok(Head { columns, zone, sources, first, is_all: false })));
                 }
                 let mut next = match second {
                     Some(second) => second,
@@ -317,6 +334,7 @@ impl Statement {
                 let mut batches =
                     execute_stream(Arc::clone(&plan) as Arc<dyn ExecutionPlan>, context).map_err(failed)?;
                 while next_rows(&mut batches).await.map_err(failed)?.is_some() {}
+                sources.check()?;
                 Ok(Some(Head::explanation(explain::analysis(&plan, &resources)?, zone)))
             }
         }

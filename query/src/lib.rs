@@ -27,6 +27,7 @@ mod planner;
 mod request;
 pub mod scan;
 mod session;
+mod sources;
 mod sql;
 mod system;
 mod union;

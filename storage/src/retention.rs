@@ -258,7 +258,9 @@ impl crate::Store {
     /// Replaces the rules of a datasource, or those of [`DEFAULT_RULES`]. They take effect with the next call of
     /// [`Self::apply_rules`].
     pub fn set_rules(&self, change: &RuleChange) -> Result<()> {
-        self.catalog().set_rules(change)
+        self.catalog().set_rules(change)?;
+        crate::fail_point!("rules.stored");
+        Ok(())
     }
 
     /// Marks unused what the rules drop at `now_ms`. Rows that are not published yet are not touched.
@@ -280,7 +282,12 @@ impl crate::Store {
                 .filter(|record| record.used && is_dropped(record.interval))
                 .map(|record| record.id)
                 .collect();
-            if !ids.is_empty() && self.mark_unused(&datasource, &Selection::Ids(ids.clone()))? > 0 {
+            if ids.is_empty() {
+                continue;
+            }
+            crate::fail_point!("retention.due");
+            if self.mark_unused(&datasource, &Selection::Ids(ids.clone()))? > 0 {
+                crate::fail_point!("retention.dropped");
                 dropped.push(Dropped { datasource, segments: ids });
             }
         }

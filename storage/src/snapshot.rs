@@ -156,12 +156,19 @@ impl SegmentHandle {
         }
     }
 
-    /// Reads of the segment. Damage that this finds is named in the same words ever after.
+    /// Reads of the segment. Damage that this or anybody finds is named in the same words ever after.
     pub(crate) fn read<'a, T>(&'a self, call: impl FnOnce(&'a Segment) -> Result<T>) -> Result<T> {
-        call(self.open()?).map_err(|error| match self.damage() {
-            Some(reason) => self.damaged(reason),
-            None => error,
-        })
+        let result = call(self.open()?);
+        match self.damage() {
+            Some(reason) => Err(self.damaged(reason)),
+            None => result,
+        }
+    }
+
+    /// An error if the segment was found to be damaged after it was opened. To be asked when everything that is used of
+    /// it has been read: a mapped file that somebody cuts off, or that the disk cannot give, reads as zeros.
+    pub fn all_read(&self) -> Result<()> {
+        self.damage().map_or(Ok(()), |reason| Err(self.damaged(reason)))
     }
 
     fn damaged(&self, reason: &str) -> StorageError {
@@ -186,6 +193,14 @@ impl Part {
         match self {
             Self::Segment(part) => &part.handle.record.id,
             Self::Hot(_) => "hot",
+        }
+    }
+
+    /// As [`SegmentHandle::all_read`]; nothing is lost of rows in memory.
+    pub fn all_read(&self) -> Result<()> {
+        match self {
+            Self::Segment(part) => part.handle.all_read(),
+            Self::Hot(_) => Ok(()),
         }
     }
 

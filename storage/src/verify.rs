@@ -154,12 +154,13 @@ fn contradiction(record: &SegmentRecord) -> Option<String> {
 
 /// The tables that cannot be read to their end.
 fn unreadable(catalog: &Catalog) -> Vec<String> {
-    let tables: [(&str, Result<()>); 6] = [
+    let tables: [(&str, Result<()>); 7] = [
         ("datasources", catalog.datasources().map(drop)),
         ("offsets", catalog.all_progress().map(drop)),
         ("supervisors", catalog.supervisors().map(drop)),
         ("supervisor history", catalog.supervisor_history(None).map(drop)),
         ("rules", catalog.rules().map(drop)),
+        ("offset events", catalog.offset_events(None).map(drop)),
         ("rule history", catalog.rule_history(None).map(drop)),
     ];
     tables.into_iter().filter_map(|(name, read)| Some(format!("{name}: {}", read.err()?))).collect()

@@ -39,6 +39,9 @@ pub(super) enum Returns {
     By(fn(&[DataType]) -> DataType),
 }
 
+/// What a call comes down to, for these arguments; `None`: the call.
+pub(super) type Simplify = fn(&[Expr], &SimplifyContext) -> Option<Expr>;
+
 /// A scalar function.
 #[derive(Debug)]
 pub(super) struct Spec {
@@ -52,7 +55,7 @@ pub(super) struct Spec {
     pub(super) returns: Returns,
     pub(super) kernel: fn(&Args) -> Result<ArrayRef>,
     /// The same as operators that more is known about, where the arguments allow it.
-    pub(super) simplify: Option<fn(&[Expr], &SimplifyContext) -> Option<Expr>>,
+    pub(super) simplify: Option<Simplify>,
 }
 
 impl Spec {
@@ -94,10 +97,7 @@ impl Spec {
     }
 
     /// The same function, which some arguments make an expression of operators.
-    pub(super) const fn simplified(
-        mut self,
-        simplify: fn(&[Expr], &SimplifyContext) -> Option<Expr>,
-    ) -> Self {
+    pub(super) const fn simplified(mut self, simplify: Simplify) -> Self {
         self.simplify = Some(simplify);
         self
     }

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use ovate_storage::catalog::OFFSET_EVENTS_KEPT;
+
 use super::gap::OffsetGap;
 use super::parse_errors::ParseErrors;
 use super::state::{DetailedState, RecentError, RecentErrors};
 use super::stats::Meter;
 use super::task::Task;
 
-/// Gaps listed in the status; all are counted in the metrics.
-const GAPS_KEPT: usize = 100;
+/// Gaps listed in the status: those that are kept. All are counted in the metrics.
+const GAPS_LISTED: usize = OFFSET_EVENTS_KEPT as usize;
 
 /// A run of the supervisor's thread, and how far it is.
 #[derive(Debug, Clone)]
@@ -66,7 +68,7 @@ impl View {
     }
 
     pub(crate) fn note_gap(&mut self, gap: OffsetGap) {
-        if self.gaps.len() == GAPS_KEPT {
+        if self.gaps.len() >= GAPS_LISTED {
             self.gaps.remove(0);
         }
         self.gaps.push(gap);

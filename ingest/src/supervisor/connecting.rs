@@ -11,7 +11,7 @@ use arrow::array::{Float32Array, Float64Array, Int64Array};
 use ovate_storage::{BatchColumn, ColumnType, Progress, RowBatch, StreamIdentity, TableSchema, fail_point};
 
 use super::clock::now_ms;
-use super::gap::{GapAction, GapCause, OffsetGap};
+use super::gap::{GapAction, GapCause, OffsetGap, events_of};
 use super::options::OffsetPolicy;
 use super::runner::{Leave, RETRY, Runner};
 use super::start::{Plan, StartRules, plan};
@@ -21,8 +21,6 @@ use crate::kafka::{Explained, Mismatch, Stream, StreamError, Watermarks, compare
 /// One question to the brokers, at first and at most. Commands wait as long.
 pub(super) const ASK: Duration = Duration::from_secs(1);
 const ASK_MAX: Duration = Duration::from_secs(5);
-/// For so long an answer has to stand that brokers may give for a moment while they change.
-const DOUBT: Duration = Duration::from_secs(3);
 
 impl Runner {
     /// Waits until the brokers answer and know the topic.
@@ -61,8 +59,8 @@ impl Runner {
         self.ask = (self.ask * 2).min(ASK_MAX);
     }
 
-    /// The offsets to start at, committed before the first message is read: a crash before the first publish then
-    /// leads back to the same place, whatever the stream's end is by then.
+    /// The offsets to start at, committed before the first message is read, with what is known of the stream by now: a
+    /// crash before the first publish then leads back to the same place of the same stream, whatever its end is by then.
     pub(super) fn start_at(
         &mut self,
         stream: &Stream,
@@ -83,9 +81,11 @@ impl Runner {
         self.stand_by_doubtful(&plan.gaps)?;
         self.stop_if_told(&plan.gaps, DetailedState::OffsetsOutOfRange)?;
         self.positions.clone_from(&plan.offsets);
-        if known.keys().any(|partition| !plan.offsets.contains_key(partition)) {
-            self.replace_progress(&stored)?;
-        } else if plan.offsets.iter().any(|(partition, offset)| known.get(partition) != Some(offset)) {
+        if !plan.gaps.is_empty() {
+            self.replace_progress(&stored, &plan.gaps)?;
+        } else if self.identity != stored.identity
+            || plan.offsets.iter().any(|(partition, offset)| known.get(partition) != Some(offset))
+        {
             fail_point!("start.before_offsets");
             self.commit_positions()?;
             fail_point!("start.offsets_stored");
@@ -144,7 +144,7 @@ impl Runner {
         let gaps: Vec<OffsetGap> = offsets_of(stored, &self.spec.io.topic).into_iter().map(gap).collect();
         self.stop_if_told(&gaps, DetailedState::StreamIdentityChanged)?;
         self.positions.clone_from(&offsets);
-        self.replace_progress(stored)?;
+        self.replace_progress(stored, &gaps)?;
         self.note_gaps(&gaps);
         Ok(offsets)
     }
@@ -153,14 +153,13 @@ impl Runner {
     fn stand_by_doubtful(&mut self, gaps: &[OffsetGap]) -> Result<(), Leave> {
         let is_doubtful =
             |gap: &&OffsetGap| matches!(gap.cause, GapCause::BeyondEnd | GapCause::PartitionRemoved);
-        let Some(gap) = gaps.iter().find(is_doubtful) else {
-            self.in_doubt_since = None;
-            return Ok(());
-        };
-        if self.in_doubt_since.get_or_insert_with(Instant::now).elapsed() >= DOUBT {
+        let doubtful = gaps.iter().find(is_doubtful);
+        if self.doubt.is_over(doubtful.is_some(), Instant::now()) {
             return Ok(());
         }
-        self.note("OffsetOutOfRange", gap.reason.clone(), true);
+        if let Some(gap) = doubtful {
+            self.note("OffsetOutOfRange", gap.reason.clone(), true);
+        }
         Err(Leave::Again)
     }
 
@@ -176,17 +175,29 @@ impl Runner {
         for gap in gaps {
             self.note(class, format!("{}; reset the supervisor or set its offsets", gap.reason), true);
         }
+        self.keep_stops(gaps);
         self.note_gaps(gaps);
         Err(Leave::Halt(state))
     }
 
-    /// Publishes what is hot, then makes the positions all that is stored for the topic.
-    fn replace_progress(&mut self, stored: &Progress) -> Result<(), Leave> {
+    /// Keeps stops that are not told yet. Where they cannot be kept, the next process tells them again.
+    fn keep_stops(&self, gaps: &[OffsetGap]) {
+        let told = self.board.view().gaps.clone();
+        let new: Vec<OffsetGap> = gaps.iter().filter(|gap| !gap.is_told(&told)).cloned().collect();
+        if !new.is_empty()
+            && let Err(error) = self.datasource.add_offset_events(&events_of(&new))
+        {
+            self.note("StorageError", error.to_string(), false);
+        }
+    }
+
+    /// Publishes what is hot, then makes the positions all that is stored for the topic, with the gaps that are why.
+    fn replace_progress(&mut self, stored: &Progress, gaps: &[OffsetGap]) -> Result<(), Leave> {
         let mut fresh = stored.clone();
         fresh.partitions.retain(|key, _| key.topic != self.spec.io.topic);
         fresh.advance(&self.progress());
         self.published_or_leave()?;
-        self.datasource.reset(Some(&fresh)).map_err(|error| {
+        self.datasource.reset(Some(&fresh), &events_of(gaps)).map_err(|error| {
             self.note("StorageError", error.to_string(), false);
             Leave::Again
         })
@@ -264,7 +275,10 @@ impl Runner {
                 "offsets do not meet"
             );
             self.metrics.gap(gap);
-            self.board.view().note_gap(gap.clone());
+            let mut view = self.board.view();
+            if gap.action != GapAction::Stopped || !gap.is_told(&view.gaps) {
+                view.note_gap(gap.clone());
+            }
         }
     }
 }

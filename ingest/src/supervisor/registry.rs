@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::board::{Board, Run};
 use super::clock::now_ms;
+use super::gap::{OffsetGap, stored_gap};
 use super::handle::RunnerHandle;
 use super::options::IngestOptions;
 use super::reset::apply_offsets;
@@ -53,8 +54,10 @@ pub(crate) struct Current {
 }
 
 impl Supervisor {
-    fn new(id: &str, current: Current, options: &IngestOptions) -> Arc<Self> {
+    /// `gaps` are those of earlier runs, oldest first.
+    fn new(id: &str, current: Current, gaps: Vec<OffsetGap>, options: &IngestOptions) -> Arc<Self> {
         let board = Arc::new(Board::default());
+        board.view().gaps = gaps;
         let asked = current.spec.as_ref().map_or(0, |spec| spec.tuning.saved_parse_exceptions_max);
         board.view().parse_errors.keep_at_most(asked.max(options.parse_errors_max));
         Arc::new(Self { id: id.to_owned(), board, change: Mutex::default(), current: RwLock::new(current) })
@@ -99,7 +102,8 @@ impl Registry {
                 Err(error) => (None, Some(IngestError::from(error))),
             };
             let current = Current { posted: record.spec, spec, suspended: record.suspended, removed: false };
-            let supervisor = Supervisor::new(&record.id, current, &registry.options);
+            let gaps = registry.gaps(&record.id)?;
+            let supervisor = Supervisor::new(&record.id, current, gaps, &registry.options);
             registry.insert(&supervisor);
             let started = match refused {
                 Some(error) => Err(error),
@@ -137,9 +141,13 @@ impl Registry {
         self.check(&spec)?;
         let next = Current { posted, suspended: spec.suspended, spec: Some(spec), removed: false };
         loop {
-            let supervisor = self
-                .find(&id)
-                .unwrap_or_else(|| self.insert_if_absent(&Supervisor::new(&id, next.clone(), &self.options)));
+            let supervisor = match self.find(&id) {
+                Some(known) => known,
+                None => {
+                    let gaps = self.gaps(&id)?;
+                    self.insert_if_absent(&Supervisor::new(&id, next.clone(), gaps, &self.options))
+                }
+            };
             let mut runner = supervisor.change();
             let before = supervisor.current();
             if before.removed {
@@ -243,8 +251,8 @@ impl Registry {
         self.end(&mut runner, Stop { publish: false }, Some("the supervisor was reset"))?;
         fail_point!("reset.stopped");
         let reset = match self.datasource(&supervisor) {
-            Some(datasource) => datasource.reset(None),
-            None => self.store.catalog().set_progress(id, None),
+            Some(datasource) => datasource.reset(None, &[]),
+            None => self.store.catalog().set_progress(id, None, &[]),
         };
         supervisor.board.view().latest.clear();
         self.begin(&supervisor, &mut runner)?;
@@ -268,7 +276,7 @@ impl Registry {
                 for (partition, offset) in offsets {
                     progress.set(&spec.io.topic, partition, offset);
                 }
-                datasource.reset(Some(&progress))
+                datasource.reset(Some(&progress), &[])
             }
             None => Ok(()),
         };
@@ -440,6 +448,13 @@ impl Registry {
 
     fn insert(&self, supervisor: &Arc<Supervisor>) {
         self.insert_if_absent(supervisor);
+    }
+
+    /// What is kept of the gaps that a supervisor has met, oldest first.
+    fn gaps(&self, id: &str) -> Result<Vec<OffsetGap>> {
+        let mut events = self.store.catalog().offset_events(Some(id))?;
+        events.reverse();
+        Ok(events.into_iter().filter_map(|event| stored_gap(id, event)).collect())
     }
 
     fn insert_if_absent(&self, supervisor: &Arc<Supervisor>) -> Arc<Supervisor> {

@@ -25,6 +25,7 @@ use super::connecting::ASK;
 use super::meters::RunnerMetrics;
 use super::options::IngestOptions;
 use super::publishing::{Hot, PublishLimits, Publisher, reason_to_publish};
+use super::start::Doubt;
 use super::state::DetailedState;
 use crate::error::IngestError;
 use crate::kafka::{Stream, StreamError};
@@ -76,8 +77,7 @@ pub(crate) struct Runner {
     pub(super) refusals: u32,
     /// How long one question to the brokers may take.
     pub(super) ask: Duration,
-    /// Since when the brokers give an answer that they may give for a moment only.
-    pub(super) in_doubt_since: Option<Instant>,
+    pub(super) doubt: Doubt,
     config: ClientConfig,
     commands: Receiver<Stop>,
     publisher: Publisher,
@@ -118,7 +118,7 @@ impl Runner {
             was_connected: false,
             refusals: 0,
             ask: ASK,
-            in_doubt_since: None,
+            doubt: Doubt::default(),
             config,
             commands,
             checked_at: None,

@@ -9,6 +9,7 @@
 //! | something, and Kafka does not list it | | nowhere; it is a gap |
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::gap::{GapAction, GapCause, OffsetGap};
 use super::options::OffsetPolicy;
@@ -26,6 +27,24 @@ pub(crate) struct Plan {
 pub(crate) struct StartRules {
     pub(crate) earliest: bool,
     pub(crate) policy: OffsetPolicy,
+}
+
+/// For so long an answer has to stand that brokers may give for a moment while they change.
+const DOUBT: Duration = Duration::from_secs(3);
+
+/// Since when the brokers give an answer that they may give for a moment only.
+#[derive(Debug, Default)]
+pub(crate) struct Doubt(Option<Instant>);
+
+impl Doubt {
+    /// Whether to believe an answer now. Another answer in between, and it has to stand all the time again.
+    pub(crate) fn is_over(&mut self, is_doubtful: bool, now: Instant) -> bool {
+        if !is_doubtful {
+            self.0 = None;
+            return true;
+        }
+        now.saturating_duration_since(*self.0.get_or_insert(now)) >= DOUBT
+    }
 }
 
 /// Decides for every partition in `found`, and names those of `stored` that are not there.
@@ -146,6 +165,27 @@ mod tests {
             gap((0, 21), OffsetPolicy::Latest),
             (Some(20), Beyond, Some(20), GapAction::ResumedAtLatest)
         );
+    }
+
+    #[test]
+    fn a_partition_that_is_gone_and_back_is_believed_to_be_gone_only_if_it_stays_away() {
+        let (mut doubt, began) = (Doubt::default(), Instant::now());
+        let mut is_over = |gone: bool, ms: u64| doubt.is_over(gone, began + Duration::from_millis(ms));
+        assert!(!is_over(true, 0) && !is_over(true, 2_999));
+        assert!(is_over(false, 3_100), "it is back");
+        assert!(!is_over(true, 3_200) && !is_over(true, 6_100), "what was before does not count");
+        assert!(is_over(true, 6_200));
+    }
+
+    #[test]
+    fn a_partition_whose_offset_was_forgotten_is_read_from_its_beginning_when_it_is_back() {
+        let (rules, topic) =
+            (StartRules { earliest: false, policy: OffsetPolicy::Latest }, [(0, 15), (1, 5)]);
+        let both = [(0, Watermarks { low: 10, high: 20 }), (1, Watermarks { low: 0, high: 9 })];
+        let gone = plan(&topic.into(), &both[..1].iter().copied().collect(), rules, 7);
+        assert_eq!((&gone.offsets, gone.gaps.len()), (&[(0, 15)].into(), 1));
+        let back = plan(&gone.offsets, &both.into(), rules, 8);
+        assert_eq!(back, Plan { offsets: [(0, 15), (1, 0)].into(), gaps: vec![] });
     }
 
     #[test]

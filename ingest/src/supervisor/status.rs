@@ -64,8 +64,8 @@ pub struct StatusPayload {
     pub detailed_state: DetailedState,
     /// What went wrong lately.
     pub recent_errors: Vec<RecentError>,
-    /// Where stored offsets and Kafka's did not meet, since this process started. Druid has no such list; it is there
-    /// only if there are any.
+    /// Where stored offsets and Kafka's did not meet, oldest first. Druid has no such list; it is there only if there
+    /// are any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub offset_gaps: Vec<OffsetGap>,
 }

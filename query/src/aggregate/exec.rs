@@ -29,6 +29,8 @@ use futures::stream;
 use super::cache::{CacheUse, PartialCache, Question, Recall, pieces};
 use super::partial::Partial;
 use super::plan::{AggregatePlan, Input, KeySource};
+use ovate_storage::disk::losses;
+
 use crate::scan::SegmentScanExec;
 use crate::scan::stream::Selections;
 
@@ -138,11 +140,14 @@ impl Task {
                 self.rows_recalled.add(rows);
                 tokio::task::yield_now().await;
             } else if recall.remembers() {
+                let lost = losses();
                 let mut own = self.partial()?;
                 self.read(scan.selections_of(self.partition, vec![piece], Some(STEP_ROWS)), &mut own).await?;
                 let tally = own.tally()?;
                 partial.add(&tally)?;
-                recall.put(place, tally, rows);
+                if losses() == lost {
+                    recall.put(place, tally, rows);
+                }
             } else {
                 others.push(piece);
             }

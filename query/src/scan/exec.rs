@@ -4,6 +4,7 @@
 //! COUNT(*), MIN and MAX of `__time` need no scan), in which order they come, whether it can stop early or read
 //! backward, and it listens to the filters that a TopK above narrows while it runs.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
 };
-use ovate_storage::snapshot::Snapshot;
+use ovate_storage::snapshot::{Part, Snapshot};
 
 use super::dictionaries::Dictionaries;
 use super::filter::{Filters, Node, TIME_INDEX, write_intervals};
@@ -135,6 +136,12 @@ impl SegmentScanExec {
             }
         }
         summary
+    }
+
+    /// The parts of which rows are read.
+    pub(crate) fn parts_read(&self) -> impl Iterator<Item = &Part> {
+        let read: BTreeSet<usize> = self.plan.layout.units().map(|unit| unit.part).collect();
+        read.into_iter().map(|part| &self.plan.snapshot.parts[part])
     }
 
     /// The datasource read.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
 use super::{
-    DATASOURCES, HISTORY, History, Json, META, PROGRESS, RULE_HISTORY, RULES, SEGMENTS, SUPERVISORS,
-    SegmentRecord, all, failed, table,
+    DATASOURCES, HISTORY, History, Json, META, OFFSET_EVENTS, PROGRESS, RULE_HISTORY, RULES, SEGMENTS,
+    SUPERVISORS, SegmentRecord, all, failed, table,
 };
 use crate::error::Result;
 
@@ -21,7 +21,7 @@ pub(crate) struct Contents {
 /// The tables of [`Contents::tables`], in this order.
 const TABLES: [Json; 6] = [META, DATASOURCES, SEGMENTS, PROGRESS, SUPERVISORS, RULES];
 /// The tables of [`Contents::histories`], in this order.
-const HISTORIES: [History; 2] = [HISTORY, RULE_HISTORY];
+const HISTORIES: [History; 3] = [HISTORY, RULE_HISTORY, OFFSET_EVENTS];
 
 impl Contents {
     pub(super) fn read(transaction: &ReadTransaction) -> Result<Self> {

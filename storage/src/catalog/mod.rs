@@ -10,6 +10,7 @@
 //! | `datasources` | name | [`DatasourceRecord`] |
 //! | `segments` | segment id | [`SegmentRecord`] |
 //! | `progress` | datasource | [`Progress`] |
+//! | `offset_events` | (datasource, number) | JSON of whoever reads the stream |
 //! | `supervisors` | id | [`SupervisorRecord`] |
 //! | `supervisor_history` | (id, number) | [`HistoryRecord`] |
 //! | `rules` | datasource, or `_default` | list of [`crate::retention::Rule`] |
@@ -18,6 +19,7 @@
 //! A table that an older release did not know is made by its first entry; until then it reads as empty.
 
 mod contents;
+mod events;
 mod file;
 mod rules;
 
@@ -34,6 +36,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use self::contents::Contents;
+pub use self::events::OFFSET_EVENTS_KEPT;
 use self::file::CatalogFile;
 pub use self::rules::RuleChange;
 use crate::disk::Disk;
@@ -53,6 +56,7 @@ const RULES: Json = TableDefinition::new("rules");
 type History<'a> = TableDefinition<'a, (&'static str, u64), &'static str>;
 const HISTORY: History = TableDefinition::new("supervisor_history");
 const RULE_HISTORY: History = TableDefinition::new("rule_history");
+const OFFSET_EVENTS: History = TableDefinition::new("offset_events");
 
 /// The version of the tables above. A catalog of a newer version is refused.
 const FORMAT_VERSION: u32 = 1;
@@ -228,11 +232,19 @@ impl Catalog {
         self.all(PROGRESS)
     }
 
-    /// Replaces the committed offsets; `None` forgets them.
-    pub fn set_progress(&self, datasource: &str, progress: Option<&Progress>) -> Result<()> {
-        self.write("set offsets", |transaction| match progress {
-            Some(progress) => insert(transaction, PROGRESS, datasource, progress),
-            None => remove(transaction, PROGRESS, datasource),
+    /// Replaces the committed offsets; `None` forgets them. `events` say why, see [`Self::offset_events`].
+    pub fn set_progress(
+        &self,
+        datasource: &str,
+        progress: Option<&Progress>,
+        events: &[Value],
+    ) -> Result<()> {
+        self.write("set offsets", |transaction| {
+            match progress {
+                Some(progress) => insert(transaction, PROGRESS, datasource, progress)?,
+                None => remove(transaction, PROGRESS, datasource)?,
+            }
+            events::add(transaction, datasource, events)
         })
     }
 
@@ -252,7 +264,7 @@ impl Catalog {
         self.write("store supervisor", |transaction| {
             insert(transaction, SUPERVISORS, id, &record)?;
             let record = HistoryRecord { id: id.to_owned(), version_ms: now_ms, spec: Some(spec.clone()) };
-            add_history(transaction, HISTORY, id, &record)
+            add_history(transaction, HISTORY, id, &record).map(drop)
         })
     }
 
@@ -261,7 +273,7 @@ impl Catalog {
         self.write("remove supervisor", |transaction| {
             remove(transaction, SUPERVISORS, id)?;
             let record = HistoryRecord { id: id.to_owned(), version_ms: now_ms, spec: None };
-            add_history(transaction, HISTORY, id, &record)
+            add_history(transaction, HISTORY, id, &record).map(drop)
         })
     }
 
@@ -404,12 +416,13 @@ fn set_used(transaction: &WriteTransaction, ids: &[String], used: bool) -> Resul
     Ok(())
 }
 
+/// Adds to a history. Returns the entry's number.
 fn add_history<T: Serialize>(
     transaction: &WriteTransaction,
     definition: History,
     id: &str,
     record: &T,
-) -> Result<()> {
+) -> Result<u64> {
     let action = "write history";
     let mut table = transaction.open_table(definition).map_err(failed(action))?;
     let last = table
@@ -420,7 +433,7 @@ fn add_history<T: Serialize>(
         .map_err(failed(action))?
         .map_or(0, |(key, _)| key.value().1);
     table.insert((id, last + 1), encode(record)?.as_str()).map_err(failed(action))?;
-    Ok(())
+    Ok(last + 1)
 }
 
 #[cfg(test)]
@@ -460,7 +473,7 @@ mod tests {
         progress.set("T", 0, 5);
         catalog.publish(&[], &[], Some(("ds", &progress))).unwrap();
         assert_eq!(catalog.progress("ds").unwrap(), Some(progress));
-        catalog.set_progress("ds", None).unwrap();
+        catalog.set_progress("ds", None, &[]).unwrap();
         assert_eq!(catalog.progress("ds").unwrap(), None);
     }
 }

@@ -36,7 +36,7 @@ impl Catalog {
     pub fn set_rules(&self, change: &RuleChange) -> Result<()> {
         self.write("set rules", |transaction| {
             insert(transaction, RULES, &change.datasource, &change.rules)?;
-            add_history(transaction, RULE_HISTORY, &change.datasource, change)
+            add_history(transaction, RULE_HISTORY, &change.datasource, change).map(drop)
         })
     }
 

@@ -58,6 +58,7 @@ impl Datasource {
         if handles.is_empty() {
             return Ok(None);
         }
+        crate::fail_point!("compact.planned");
         let compacted = self.noted(self.merge(&handles, now_ms))?;
         // Held until here, the old files could not go with the commit.
         drop(handles);
@@ -79,11 +80,17 @@ impl Datasource {
         let Some(first) = records.first() else { return Ok(None) };
         let schema = merged_schema(&records, &self.state.load().current);
         let frozen = thaw(handles, schema)?;
+        crate::fail_point!("compact.thawed");
         let sealing = Sealing::new(&frozen)?;
         let chunk = Chunk { interval: first.interval, version: first.version.clone() };
         let chunks = sealing
             .chunks(self.shared.segment_rows_max, |_| (chunk.clone(), Interval::new(i64::MIN, i64::MAX)));
         let unplaced = self.write(&sealing, chunks, "compaction")?;
+        if let Err(error) = handles.iter().try_for_each(|handle| handle.all_read()) {
+            self.discard_unplaced(&unplaced);
+            return Err(error);
+        }
+        crate::fail_point!("compact.written");
 
         let mut segments = self.segments()?;
         let still_there = |handle: &Arc<SegmentHandle>| {
@@ -96,9 +103,11 @@ impl Datasource {
         // Whether a chunk is quiet is told by its rows, not by when they were compacted.
         let created_ms = records.iter().map(|record| record.created_ms).max().unwrap_or(now_ms);
         let added = self.place(&unplaced, &frozen.columns, &segments, created_ms)?;
+        crate::fail_point!("compact.placed");
         let merged: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
         let change = Change { added, removed: merged.clone(), of_frozen: false };
         let published = self.commit(change, None, &mut segments)?;
+        crate::fail_point!("compact.shown");
         Ok(Some(Compacted {
             interval: chunk.interval,
             merged,

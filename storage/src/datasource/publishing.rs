@@ -11,6 +11,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::segments::{Change, Segments};
 use super::{Datasource, State, lock};
 use crate::catalog::SegmentRecord;
@@ -110,13 +112,19 @@ impl Datasource {
         Ok(())
     }
 
+    /// Keeps what has happened to the datasource's offsets and has moved none.
+    pub fn add_offset_events(&self, events: &[Value]) -> Result<()> {
+        self.shared.catalog.add_offset_events(&self.name, events)
+    }
+
     /// Drops all unpublished rows and replaces the committed offsets: reading goes on from `progress`, or from
-    /// wherever the caller decides when that is `None`.
-    pub fn reset(&self, progress: Option<&Progress>) -> Result<()> {
+    /// wherever the caller decides when that is `None`. `events` say why; they are kept in the same commit, see
+    /// [`crate::Catalog::offset_events`].
+    pub fn reset(&self, progress: Option<&Progress>, events: &[Value]) -> Result<()> {
         let mut pending = lock(&self.pending);
         // What was in doubt is decided now: either it is in segments, or it is dropped.
         self.segments()?.settled = None;
-        self.shared.catalog.set_progress(&self.name, progress)?;
+        self.shared.catalog.set_progress(&self.name, progress, events)?;
         crate::fail_point!("reset.stored");
         let mut writer = self.writer();
         *pending = None;

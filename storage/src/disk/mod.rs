@@ -4,6 +4,7 @@
 //! what a power cut would leave, so everything that reads or writes durable data goes through [`Disk`]: segments,
 //! and the catalog as well. Only the lock of the data folder does not, which is not data.
 
+mod mapping;
 mod real;
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 use arrow::buffer::Buffer;
 
+pub(crate) use mapping::is_lost;
+pub use mapping::losses;
 pub use real::RealDisk;
 
 /// A file being written, before anyone may read it.
@@ -56,7 +59,8 @@ pub trait Disk: Debug + Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// The entries of a folder, sorted; empty if there is no such folder.
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
-    /// Maps a whole file for reading. The file must never be changed while the buffer lives.
+    /// Maps a whole file for reading. The file must never be changed while the buffer lives: what is cut off it
+    /// reads as zeros from then on, see [`losses`].
     fn map(&self, path: &Path) -> io::Result<Buffer>;
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::buffer::Buffer;
 
-use super::{Disk, DiskFile, RandomAccessFile};
+use super::{Disk, DiskFile, RandomAccessFile, mapping};
 
 /// The operating system's file system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -90,22 +90,13 @@ impl Disk for RealDisk {
         Ok(paths)
     }
 
-    #[allow(unsafe_code)]
     fn map(&self, path: &Path) -> io::Result<Buffer> {
         let file = File::open(path)?;
         if file.metadata()?.len() == 0 {
             return Ok(Buffer::from(Vec::<u8>::new()));
         }
-        // SAFETY: a published file is immutable: it is only ever unlinked, never truncated or rewritten, and the
-        // data folder is locked against a second process. An unlinked file stays whole while it is mapped.
-        let map = unsafe { memmap2::Mmap::map(&file)? };
-        Ok(Buffer::from(bytes_of(map)))
+        mapping::map(&file)
     }
-}
-
-/// Hands a mapping to Arrow without copying; the mapping is released with the last slice of the buffer.
-fn bytes_of(map: memmap2::Mmap) -> bytes::Bytes {
-    bytes::Bytes::from_owner(map)
 }
 
 #[cfg(test)]

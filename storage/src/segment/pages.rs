@@ -16,7 +16,7 @@ use arrow::buffer::Buffer;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, is_lost};
 use crate::error::{Result, StorageError};
 
 /// The bytes under one checksum.
@@ -194,6 +194,15 @@ impl CheckedFile {
     /// Verifies every page, even those that were verified before.
     pub(super) fn verify_all(&self) -> Result<()> {
         (0..self.pages.len()).try_for_each(|page| self.verify_page(page))
+    }
+
+    /// An error if bytes of the file could not be read, whoever it was that has met them: they were read as zeros.
+    pub(super) fn all_read(&self) -> Result<()> {
+        if is_lost(&self.bytes) {
+            return Err(self
+                .damaged("bytes of it are gone: it was cut off while in use, or the disk cannot give them"));
+        }
+        Ok(())
     }
 
     /// A damage report for this file, which is remembered.

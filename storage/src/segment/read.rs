@@ -80,6 +80,8 @@ impl Segment {
 
     /// What was found to be wrong since it was opened, by any reader of any part of it.
     pub fn damage(&self) -> Option<&str> {
+        // What they find is remembered.
+        let _ = self.all_read();
         self.damage.get().map(String::as_str)
     }
 
@@ -184,7 +186,12 @@ impl Segment {
                 }
             }
         }
-        Ok(())
+        self.all_read()
+    }
+
+    fn all_read(&self) -> Result<()> {
+        self.data.all_read()?;
+        self.index.all_read()
     }
 
     fn entry(&self, name: &str) -> Option<(usize, &ColumnEntry)> {

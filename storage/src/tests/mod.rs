@@ -310,7 +310,7 @@ fn a_reset_drops_what_is_not_published() {
     append(&mut datasource.writer(), &[row(1, "a")], 1);
     datasource.publish(0).unwrap();
     append(&mut datasource.writer(), &[row(2, "b")], 2);
-    datasource.reset(None).unwrap();
+    datasource.reset(None, &[]).unwrap();
     assert_eq!(rows_of(&datasource.snapshot()).len(), 1);
     assert_eq!(store.catalog().progress("ds").unwrap(), None);
     append(&mut datasource.writer(), &[row(2, "b")], 2);

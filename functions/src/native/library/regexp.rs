@@ -191,21 +191,23 @@ fn replace(call: &Call) -> Lowered {
     Ok(call.function_with(&constants, vec![text], Type::Text, kernel))
 }
 
-/// Replacements nest, so that texts could grow without bound: what grows beyond [`MADE_MAX`] is NULL.
-fn replace_all(text: &str, regex: &Regex, pieces: &[Piece]) -> Option<String> {
+/// Replacements nest, so that texts could grow without bound: `None` as soon as one has grown beyond [`MADE_MAX`].
+pub(crate) fn replace_all(text: &str, regex: &Regex, pieces: &[Piece]) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for found in regex.captures_iter(text) {
         let whole = found.get(0)?;
         out.push_str(&text[from..whole.start()]);
         for piece in pieces {
-            match piece {
-                Piece::Literal(literal) => out.push_str(literal),
-                Piece::Group(index) => out.push_str(found.get(*index).map_or("", |m| m.as_str())),
+            let piece = match piece {
+                Piece::Literal(literal) => literal,
+                Piece::Group(index) => found.get(*index).map_or("", |m| m.as_str()),
+            };
+            // Before it is made: a replacement may name a long group many times.
+            if out.len() + piece.len() > MADE_MAX {
+                return None;
             }
-        }
-        if out.len() > MADE_MAX {
-            return None;
+            out.push_str(piece);
         }
         from = whole.end();
     }

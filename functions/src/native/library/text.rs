@@ -143,8 +143,9 @@ fn substring(text: &str, start: i64, length: i64) -> Option<String> {
     Some(utf16::slice(text, start, end))
 }
 
-/// Replacements nest, so that texts could grow without bound: what would be longer than [`MADE_MAX`] is NULL.
-fn replace(text: &str, from: &str, to: &str) -> Option<String> {
+/// Replacements nest, so that texts could grow without bound: `None` for what would be longer than [`MADE_MAX`], which
+/// is not made.
+pub(crate) fn replace(text: &str, from: &str, to: &str) -> Option<String> {
     let growth = to.len().saturating_sub(from.len());
     let found = if growth == 0 { 0 } else { text.matches(from).count() };
     let length = text.len().saturating_add(found.saturating_mul(growth));

@@ -97,6 +97,23 @@ fn texts_are_made_within_bounds() {
 }
 
 #[test]
+fn texts_that_replacements_make_are_given_up_while_they_grow() {
+    // Made to their end, each would have a terabyte.
+    for call in [
+        "REPLACE(REPEAT('a', 1000000), 'a', REPEAT('b', 1000000))",
+        "REPLACE(REPEAT('a', 1000000), '', REPEAT('b', 1000000))",
+        "REGEXP_REPLACE(REPEAT('a', 1000000), 'a', REPEAT('b', 1000000))",
+        "REGEXP_REPLACE(REPEAT('a', 1000000), '^.*$', REPEAT('$0', 500000))",
+    ] {
+        assert!(refused(call).contains("bytes"), "{call}");
+    }
+    // What fits is made, however often something might have been found.
+    let long = "LENGTH(REPLACE(CONCAT('b', REPEAT('a', 900000)), 'b', REPEAT('c', 100000)))";
+    assert_eq!(one(long), "1000000");
+    assert_eq!(one("LENGTH(REGEXP_REPLACE(REPEAT('a', 500000), 'a', 'bb'))"), "1000000");
+}
+
+#[test]
 fn texts_are_formatted_as_java_formats_them() {
     assert_eq!(one("STRING_FORMAT('%s is %.1f or %05d', 'x', 2.25, 7)"), "x is 2.3 or 00007");
     assert_eq!(

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use datafusion::error::Result;
 
-use crate::native::library::text::MADE_MAX;
+use crate::native::library::text::{self, MADE_MAX};
 use crate::native::library::utf16;
 use crate::sql::args::{Args, texts};
 use crate::sql::convert::Kind::{Long, Text};
@@ -63,17 +63,12 @@ fn repeat(args: &Args) -> Result<ArrayRef> {
 }
 
 fn replace(args: &Args) -> Result<ArrayRef> {
-    let (text, from, to) = (args.text(0)?, args.text(1)?, args.text(2)?);
+    let (whole, from, to) = (args.text(0)?, args.text(1)?, args.text(2)?);
     texts(args, |row, out| {
-        let (Some(text), Some(from), Some(to)) = (text.get(row), from.get(row), to.get(row)) else {
+        let (Some(whole), Some(from), Some(to)) = (whole.get(row), from.get(row), to.get(row)) else {
             return Ok(None);
         };
-        if to.len() > from.len() {
-            // An empty text is found once before every character and once at the end.
-            let found = if from.is_empty() { text.len() + 1 } else { text.len() / from.len() };
-            check_length(args, found.saturating_mul(to.len() - from.len()))?;
-        }
-        out.push_str(&text.replace(from, to));
+        out.push_str(&text::replace(whole, from, to).ok_or_else(|| too_long(args))?);
         Ok(Some(()))
     })
 }
@@ -124,8 +119,9 @@ fn decode_base64(args: &Args) -> Result<ArrayRef> {
 
 /// One call must not make a text that eats the memory of all queries.
 fn check_length(args: &Args, bytes: usize) -> Result<(), FunctionError> {
-    if bytes <= MADE_MAX {
-        return Ok(());
-    }
-    Err(FunctionError::TooLong { function: args.function().to_owned(), bytes_max: MADE_MAX })
+    if bytes <= MADE_MAX { Ok(()) } else { Err(too_long(args)) }
+}
+
+pub(super) fn too_long(args: &Args) -> FunctionError {
+    FunctionError::TooLong { function: args.function().to_owned(), bytes_max: MADE_MAX }
 }

@@ -5,13 +5,14 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow::array::ArrayRef;
 use datafusion::error::Result;
-use regex::{Captures, Regex};
+use regex::Regex;
 
 use crate::native::library::compile_regex;
-use crate::native::library::regexp::{Piece, pieces};
+use crate::native::library::regexp::{Piece, pieces, replace_all};
 use crate::sql::args::{Args, Numbers, booleans, parts, texts};
 use crate::sql::convert::Kind::{Long, Text};
 use crate::sql::spec::{Returns, Spec};
+use crate::sql::text::build::too_long;
 
 pub(super) const SPECS: &[Spec] = &[
     Spec::new("REGEXP_EXTRACT", &[Text, Text, Long], Returns::Text, extract).required(2),
@@ -95,12 +96,7 @@ fn replace(args: &Args) -> Result<ArrayRef> {
             last = Some((regex.as_str().to_owned(), replacement, made));
         }
         let made = last.as_ref().map(|(_, _, made)| made.as_slice()).unwrap_or_default();
-        out.push_str(&regex.replace_all(text, |found: &Captures<'_>| {
-            made.iter().fold(String::new(), |text, piece| match piece {
-                Piece::Literal(literal) => text + literal,
-                Piece::Group(index) => text + found.get(*index).map_or("", |group| group.as_str()),
-            })
-        }));
+        out.push_str(&replace_all(text, regex, made).ok_or_else(|| too_long(args))?);
         Ok(Some(()))
     })
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::crashes::every_crash;
 use super::*;
 use crate::disk::RealDisk;
 use crate::disk::simulated::FaultKind;
@@ -86,4 +87,36 @@ fn a_backup_that_is_interrupted_anywhere_is_whole_or_none() {
         points += 1;
     }
     println!("faults in a backup: {points} points");
+}
+
+#[test]
+fn every_crash_in_a_restore_leaves_the_backup_whole_and_a_store_that_is_whole_or_none() {
+    let world = World::new();
+    publish_all(&world);
+    let [backup, restored] = ["backup", "restored"].map(|name| world.folder.parent().unwrap().join(name));
+    // Only the locks are real files.
+    for folder in [&backup, &restored] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    world.open().unwrap().0.backup(&backup, |_| {}).unwrap();
+    let disk = world.disk.fork();
+    store_on(&disk, &backup).unwrap().backup(&restored, |_| {}).unwrap();
+    disk.acknowledge(1);
+    every_crash(&world, &disk, "a restore", 600, |image, acknowledged, number| {
+        let is_made = image.disk.list(&restored).unwrap().contains(&restored.join("catalog.redb"));
+        assert!(is_made || acknowledged == 0, "what was reported to be restored is there");
+        let rows = PUBLISHED[2];
+        for folder in std::iter::once(&backup).chain(is_made.then_some(&restored)) {
+            let store = store_on(&image.disk, folder).unwrap();
+            assert!(store.verify(|_| {}).unwrap().is_sound());
+            assert_eq!(committed(&store), rows);
+            let datasource = store.ensure_datasource("ds", schema()).unwrap();
+            assert_eq!(ids(&datasource), (0..rows).collect::<Vec<_>>());
+            if number % 16 == 0 {
+                append(&datasource, rows..rows + 4);
+                datasource.publish(9).unwrap();
+                assert_eq!(ids(&datasource), (0..rows + 4).collect::<Vec<_>>());
+            }
+        }
+    });
 }

@@ -2,11 +2,12 @@
 //!
 //! Merging must not change what is seen. Dropping and killing take away one chunk, all of it or nothing.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use super::crashes::every_crash;
+use super::faults::{Outcome, every_fault};
 use super::*;
-use crate::disk::simulated::{Call, FaultKind, Random};
+use crate::disk::simulated::{FaultKind, Random};
 use crate::tests::compaction::EAGER;
 use crate::time::Interval;
 use crate::{Rule, RuleChange, Selection, StorageError};
@@ -53,20 +54,13 @@ fn rest() -> Vec<i64> {
     (0..ROWS).filter(|row| row % 3 != 0).collect()
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
-    Unharmed,
-    Retried,
-    Poisoned,
-}
-
 /// Two steps of compaction with a fault at `call`; see `faults` for the same of a publish.
 fn merge_with_fault(
     world: &World,
     disk: &SimulatedDisk,
     call: u64,
     kind: FaultKind,
-) -> ControlFlow<(), Option<(Call, Outcome)>> {
+) -> ControlFlow<(), Option<Outcome>> {
     let image = world.on(disk.fork());
     let (store, datasource) = image.open().unwrap();
     let before = datasource.snapshot();
@@ -117,105 +111,58 @@ fn merge_with_fault(
             world.on(crash.reordered(moment, &mut random)).check(rows, &[rows]);
         }
     }
-    ControlFlow::Continue(Some((hit, outcome)))
+    ControlFlow::Continue(Some(outcome.after(hit, kind)))
 }
 
 #[test]
 fn a_compaction_survives_the_failure_of_any_call() {
     let (world, disk) = published();
-    let mut outcomes: BTreeMap<String, BTreeMap<Outcome, u32>> = BTreeMap::new();
-    let mut points = 0;
-    for kind in FaultKind::ALL {
-        for call in 0.. {
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                merge_with_fault(&world, &disk, call, kind)
-            }));
-            let result = result.unwrap_or_else(|_| panic!("seed {SEED:#x}, {kind:?} at call {call}"));
-            let ControlFlow::Continue(result) = result else { break };
-            let Some((hit, outcome)) = result else { continue };
-            points += 1;
-            if kind == FaultKind::Full || kind == FaultKind::LateFull {
-                let expected = outcome != Outcome::Poisoned || hit == Call::Sync;
-                assert!(expected, "{kind:?} at call {call} ({hit:?}) stopped ingestion");
-            }
-            *outcomes.entry(format!("{kind:?}")).or_default().entry(outcome).or_default() += 1;
-        }
+    every_fault("a compaction", SEED, |call, kind| merge_with_fault(&world, &disk, call, kind));
+}
+
+/// A drop and a kill with a fault at `call`. Whether it was reported to have been done.
+fn drop_with_fault(
+    world: &World,
+    disk: &SimulatedDisk,
+    call: u64,
+    kind: FaultKind,
+) -> ControlFlow<(), Option<&'static str>> {
+    let image = world.on(disk.fork());
+    let (store, datasource) = image.open().unwrap();
+    let from = image.disk.calls();
+    image.disk.fail(call, kind);
+    let result = drop_and_kill(&store);
+    let last = image.disk.calls() - from;
+    if image.disk.heal().is_none() {
+        assert!(result.is_ok());
+        return if call >= last { ControlFlow::Break(()) } else { ControlFlow::Continue(None) };
     }
-    println!("faults in a compaction: {points} points, seed {SEED:#x}: {outcomes:?}");
+    let check = |seen: &[i64]| {
+        assert!(seen == all() || seen == rest());
+        assert!(seen == rest() || result.is_err(), "what was dropped is back");
+    };
+    check(&ids(&datasource));
+    drop((store, datasource));
+    let crash = image.disk.crash();
+    let mut images = vec![image.disk.fork()];
+    if kind != FaultKind::Lying {
+        images.push(crash.cut_off(crash.moments() - 1));
+    }
+    for left in images {
+        let (store, datasource) = world.on(left).open().unwrap();
+        check(&ids(&datasource));
+        assert_eq!(store.verify(|_| {}).unwrap().findings, []);
+        drop_and_kill(&store).unwrap();
+        assert_eq!(ids(&datasource), rest());
+        assert!(store.segment_records(None).unwrap().iter().all(|record| record.used));
+    }
+    ControlFlow::Continue(Some(if result.is_ok() { "done" } else { "refused" }))
 }
 
 #[test]
 fn dropping_and_killing_survive_the_failure_of_any_call() {
     let (world, disk) = published();
-    let mut points = 0;
-    for kind in FaultKind::ALL {
-        for call in 0.. {
-            let image = world.on(disk.fork());
-            let (store, datasource) = image.open().unwrap();
-            let from = image.disk.calls();
-            image.disk.fail(call, kind);
-            let result = drop_and_kill(&store);
-            let last = image.disk.calls() - from;
-            if image.disk.heal().is_none() {
-                assert!(result.is_ok());
-                if call >= last {
-                    break;
-                }
-                continue;
-            }
-            points += 1;
-            let seen = ids(&datasource);
-            assert!(seen == all() || seen == rest(), "{kind:?} at call {call}");
-            if result.is_ok() {
-                assert_eq!(seen, rest(), "{kind:?} at call {call}");
-            }
-            drop((store, datasource));
-            let crash = image.disk.crash();
-            let mut images = vec![image.disk.fork()];
-            if kind != FaultKind::Lying {
-                images.push(crash.cut_off(crash.moments() - 1));
-            }
-            for left in images {
-                let (store, datasource) = world.on(left).open().unwrap();
-                let seen = ids(&datasource);
-                assert!(seen == all() || seen == rest(), "{kind:?} at call {call}");
-                assert!(
-                    seen == rest() || result.is_err(),
-                    "{kind:?} at call {call}: what was dropped is back"
-                );
-                assert_eq!(store.verify(|_| {}).unwrap().findings, [], "{kind:?} at call {call}");
-                drop_and_kill(&store).unwrap();
-                assert_eq!(ids(&datasource), rest());
-                assert!(store.segment_records(None).unwrap().iter().all(|record| record.used));
-            }
-        }
-    }
-    println!("faults in a drop and a kill: {points} points");
-}
-
-/// Every prefix of what the disk was told, killed and cut off, and sampled orders of what was not synced.
-fn every_crash(world: &World, disk: &SimulatedDisk, name: &str, check: impl Fn(&Opened<'_>, i64)) {
-    let crash = disk.crash();
-    let checked = |image: SimulatedDisk, moment: usize, how: &str| {
-        let acknowledged = crash.acknowledged(moment);
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            check(&world.on(image), acknowledged);
-        }));
-        assert!(result.is_ok(), "{name}: crash at moment {moment}, {how}, seed {SEED:#x}");
-    };
-    for moment in 0..crash.moments() {
-        checked(crash.killed(moment), moment, "killed");
-        checked(crash.cut_off(moment), moment, "cut off");
-    }
-    let mut random = Random(SEED);
-    for number in 0..REORDERINGS {
-        let moment = random.below(crash.moments() as u64) as usize;
-        checked(crash.reordered(moment, &mut random), moment, &format!("reordering {number}"));
-    }
-    println!(
-        "crash images of {name}: {} moments, each killed and cut off, and {REORDERINGS} reorderings, seed {SEED:#x}",
-        crash.moments()
-    );
+    every_fault("a drop and a kill", SEED, |call, kind| drop_with_fault(&world, &disk, call, kind));
 }
 
 #[test]
@@ -229,7 +176,7 @@ fn every_crash_in_a_compaction_leaves_all_rows_once() {
         disk.acknowledge(ROWS + 4);
         datasource.compact(&EAGER, 8).unwrap();
     }
-    every_crash(&world, &disk, "a compaction", |image, acknowledged| {
+    every_crash(&world, &disk, "a compaction", REORDERINGS, |image, acknowledged, _| {
         image.check(acknowledged.max(ROWS), &[ROWS, ROWS + 4]);
     });
 }
@@ -246,7 +193,7 @@ fn every_crash_in_a_drop_and_a_kill_takes_a_chunk_or_leaves_it() {
         drop_and_kill(&store).unwrap();
         disk.acknowledge(3);
     }
-    every_crash(&world, &disk, "a drop and a kill", |image, acknowledged| {
+    every_crash(&world, &disk, "a drop and a kill", REORDERINGS, |image, acknowledged, _| {
         let (store, datasource) = image.open().unwrap();
         let seen = ids(&datasource);
         assert!(seen == all() || seen == rest());

@@ -3,6 +3,7 @@
 use super::*;
 use crate::catalog::Catalog;
 use crate::disk::simulated::Random;
+use crate::names::segment_folder;
 use crate::tests::compaction::EAGER;
 use crate::{Finding, StorageError};
 
@@ -210,4 +211,40 @@ fn compacting_a_damaged_segment_changes_nothing_and_goes_on_without_it() {
     let after = store.segment_records(None).unwrap();
     assert!(after.contains(&before[0]));
     assert_eq!(after.iter().map(|r| r.rows).sum::<u64>(), before.iter().map(|r| r.rows).sum::<u64>());
+}
+
+/// On the real disk, whose files are mapped.
+#[test]
+fn a_file_that_is_cut_off_while_it_is_served_fails_by_name_and_the_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = StoreOptions { segment_rows_max: 8, ..StoreOptions::default() };
+    let store = Store::open(folder.path(), options).unwrap();
+    let datasource = store.ensure_datasource("ds", schema()).unwrap();
+    for rows in [0..7, 7..20, 20..33] {
+        append(&datasource, rows);
+        datasource.publish(0).unwrap();
+    }
+    assert_eq!(ids(&datasource), (0..33).collect::<Vec<_>>());
+    let snapshot = datasource.snapshot();
+    let cut = &snapshot.parts[1];
+    let path = segment_folder(folder.path(), "ds", cut.id()).join("data.arrow");
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+    let mut named = Vec::new();
+    for part in &snapshot.parts {
+        // What was read before is read again where it is mapped.
+        match ids_of(part).and_then(|_| part.all_read()) {
+            Ok(()) => assert_ne!(part.id(), cut.id()),
+            Err(error) => named.push(error.to_string()),
+        }
+    }
+    assert_eq!(named.len(), 1, "{named:?}");
+    assert!(named[0].contains(cut.id()) && named[0].contains("data.arrow"), "{named:?}");
+    assert_eq!(datasource.quarantined().len(), 1);
+    while datasource.compact(&EAGER, 9).unwrap().is_some() {}
+    assert!(store.segment_records(None).unwrap().iter().any(|record| record.id == cut.id()));
+    append(&datasource, 33..40);
+    datasource.publish(1).unwrap();
+    let verified = store.verify(|_| {}).unwrap();
+    let damaged: Vec<&Finding> = verified.findings.iter().filter(|finding| finding.is_damage()).collect();
+    assert!(matches!(damaged.as_slice(), [Finding::Damaged { segment, .. }] if segment == cut.id()));
 }

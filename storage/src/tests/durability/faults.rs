@@ -1,6 +1,7 @@
 //! The n-th call to the disk fails, for every n of a publish and every kind of failure.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::ops::ControlFlow;
 
 use super::*;
@@ -21,11 +22,44 @@ fn prepared() -> (World, SimulatedDisk) {
     (world, disk)
 }
 
+/// What a call that failed has led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
+pub(super) enum Outcome {
     Unharmed,
     Retried,
     Poisoned,
+}
+
+impl Outcome {
+    /// Passes it on, unless it is one that a lack of room must not have.
+    pub(super) fn after(self, hit: Call, kind: FaultKind) -> Self {
+        let is_full = matches!(kind, FaultKind::Full | FaultKind::LateFull);
+        let is_allowed = self != Self::Poisoned || hit == Call::Sync || !is_full;
+        assert!(is_allowed, "a lack of room at {hit:?} stopped ingestion");
+        self
+    }
+}
+
+/// Every kind of fault at every call of a piece of work. `work` does it with one fault and says what came of it; it
+/// breaks off where there are no so many calls, and gives `None` where the fault does not fit the call.
+pub(super) fn every_fault<T: Debug + Ord>(
+    name: &str,
+    seed: u64,
+    work: impl Fn(u64, FaultKind) -> ControlFlow<(), Option<T>>,
+) {
+    let mut outcomes: BTreeMap<String, BTreeMap<T, u32>> = BTreeMap::new();
+    let mut points = 0;
+    for kind in FaultKind::ALL {
+        for call in 0.. {
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(call, kind)));
+            let result = result.unwrap_or_else(|_| panic!("{name}: seed {seed:#x}, {kind:?} at call {call}"));
+            let ControlFlow::Continue(outcome) = result else { break };
+            let Some(outcome) = outcome else { continue };
+            points += 1;
+            *outcomes.entry(format!("{kind:?}")).or_default().entry(outcome).or_default() += 1;
+        }
+    }
+    println!("faults in {name}: {points} points, seed {seed:#x}: {outcomes:?}");
 }
 
 /// One publish of late rows into three chunks with a fault at `call`. `Break` if it has fewer calls, `None` if the
@@ -35,7 +69,7 @@ fn publish_with_fault(
     disk: &SimulatedDisk,
     call: u64,
     kind: FaultKind,
-) -> ControlFlow<(), Option<(Call, Outcome)>> {
+) -> ControlFlow<(), Option<Outcome>> {
     let (before, rows) = (PUBLISHED[0], PUBLISHED[2]);
     let image = world.on(disk.fork());
     let (store, datasource) = image.open().unwrap();
@@ -81,7 +115,7 @@ fn publish_with_fault(
             world.on(crash.reordered(moment, &mut random)).check(acknowledged, &possible);
         }
     }
-    ControlFlow::Continue(Some((hit, outcome)))
+    ControlFlow::Continue(Some(outcome.after(hit, kind)))
 }
 
 /// No store can keep what a disk says it has kept and has not. But what is missing is missed by name: every row
@@ -116,58 +150,32 @@ fn check_after_lie(image: &Opened<'_>, before: i64, possible: &[i64]) {
 #[test]
 fn a_publish_survives_the_failure_of_any_call() {
     let (world, disk) = prepared();
-    let mut outcomes: BTreeMap<String, BTreeMap<Outcome, u32>> = BTreeMap::new();
-    let mut points = 0;
-    for kind in FaultKind::ALL {
-        for call in 0.. {
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                publish_with_fault(&world, &disk, call, kind)
-            }));
-            let result = result.unwrap_or_else(|_| panic!("seed {SEED:#x}, {kind:?} at call {call}"));
-            let ControlFlow::Continue(result) = result else { break };
-            let Some((hit, outcome)) = result else { continue };
-            points += 1;
-            if kind == FaultKind::Full || kind == FaultKind::LateFull {
-                let expected = outcome != Outcome::Poisoned || hit == Call::Sync;
-                assert!(expected, "{kind:?} at call {call} ({hit:?}) stopped ingestion");
-            }
-            *outcomes.entry(format!("{kind:?}")).or_default().entry(outcome).or_default() += 1;
-        }
-    }
-    println!("faults in a publish: {points} points, seed {SEED:#x}: {outcomes:?}");
+    every_fault("a publish", SEED, |call, kind| publish_with_fault(&world, &disk, call, kind));
 }
 
 #[test]
 fn opening_survives_the_failure_of_any_call() {
     let (world, disk) = prepared();
-    let mut points = 0;
-    for (start, rows) in
-        [(SimulatedDisk::with_folder(world.folder.parent().unwrap()), 0), (disk, PUBLISHED[0])]
-    {
-        for kind in FaultKind::ALL {
-            for call in 0.. {
-                let image = world.on(start.fork());
-                image.disk.fail(call, kind);
-                let opened = image.open();
-                let ended = image.disk.heal().is_none() && image.disk.calls() <= call;
-                if let Err(error) = &opened {
-                    assert!(error.to_string().contains('/'), "the error names its file: {error}");
-                }
-                drop(opened);
-                if ended {
-                    break;
-                }
-                points += 1;
-                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                    image.check(rows, &[rows]);
-                    let crash = image.disk.crash();
-                    if kind != FaultKind::Lying {
-                        world.on(crash.cut_off(crash.moments() - 1)).check(rows, &[rows]);
-                    }
-                }));
-                assert!(result.is_ok(), "{kind:?} at call {call} of opening a store of {rows} rows");
+    let empty = SimulatedDisk::with_folder(world.folder.parent().unwrap());
+    for (name, start, rows) in [("making a store", empty, 0), ("opening one", disk, PUBLISHED[0])] {
+        every_fault(name, SEED, |call, kind| {
+            let image = world.on(start.fork());
+            image.disk.fail(call, kind);
+            let opened = image.open();
+            let is_refused = opened.is_err();
+            if image.disk.heal().is_none() && image.disk.calls() <= call {
+                return ControlFlow::Break(());
             }
-        }
+            if let Err(error) = &opened {
+                assert!(error.to_string().contains('/'), "the error names its file: {error}");
+            }
+            drop(opened);
+            image.check(rows, &[rows]);
+            let crash = image.disk.crash();
+            if kind != FaultKind::Lying {
+                world.on(crash.cut_off(crash.moments() - 1)).check(rows, &[rows]);
+            }
+            ControlFlow::Continue(Some(if is_refused { "refused" } else { "opened" }))
+        });
     }
-    println!("faults while opening: {points} points");
 }

@@ -1,0 +1,61 @@
+//! Segments whose files are cut off while they are mapped: an error by name, and the process goes on.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use ovate_query::{Engine, EngineOptions, NoSystem};
+use serde_json::json;
+
+use crate::answers::{request, run, value};
+use crate::data;
+
+const ALL: &str = "SELECT deviceId, \"timestamp\" FROM EVENTS_GEO";
+
+/// The data of the only segment of EVENTS_GEO.
+fn segment(folder: &Path) -> PathBuf {
+    let mut segments = std::fs::read_dir(folder.join("segments/EVENTS_GEO")).unwrap();
+    segments.next().unwrap().unwrap().path().join("data.arrow")
+}
+
+/// Leaves a tenth of a file.
+fn cut_off(path: &Path) {
+    let file = File::options().write(true).open(path).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 10).unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_breaks_off_by_name_where_its_rows_are_gone() {
+    let (store, folder) = data::store();
+    let options = EngineOptions { threads: 1, ..EngineOptions::default() };
+    let engine = Engine::new(Arc::clone(&store), Arc::new(NoSystem), options).unwrap();
+    // Everything was read and found right before.
+    assert_eq!(run(&engine, request(ALL)).await.unwrap().rows.len(), data::EVENTS);
+    let mut batches = engine.sql(request(ALL)).await.unwrap().batches;
+    assert!(batches.next().await.unwrap().is_ok());
+    let path = segment(folder.path());
+    cut_off(&path);
+    let rest: Vec<_> = batches.collect().await;
+    let error = rest.last().unwrap().as_ref().unwrap_err().to_string();
+    let id = &store.segment_records(Some("EVENTS_GEO")).unwrap()[0].id;
+    assert!(error.contains(id) && error.contains("data.arrow is damaged"), "{error}");
+    for sql in [ALL, "SELECT eventNotificationName, COUNT(*) FROM EVENTS_GEO GROUP BY 1"] {
+        assert_eq!(run(&engine, request(sql)).await.unwrap_err().to_string(), error, "{sql}");
+    }
+    assert_eq!(store.datasource("EVENTS_GEO").unwrap().quarantined().len(), 1);
+    let hot = "SELECT COUNT(\"timestamp\") FROM EVENTS_GEO WHERE __time >= TIMESTAMP '2026-11-23 10:36:00'";
+    assert_eq!(value(&engine, hot).await, json!(40_000));
+    assert_eq!(value(&engine, "SELECT COUNT(deviceId) FROM DEVICES").await, json!(1000));
+}
+
+#[tokio::test]
+async fn groups_are_never_made_of_rows_that_are_gone() {
+    let (store, folder) = data::store();
+    let engine = Engine::new(store, Arc::new(NoSystem), EngineOptions::default()).unwrap();
+    let grouped = "SELECT \"timestamp\", COUNT(*), MAX(deviceLatitude) FROM EVENTS_GEO GROUP BY 1";
+    assert_eq!(run(&engine, request(grouped)).await.unwrap().rows.len(), data::EVENTS);
+    cut_off(&segment(folder.path()));
+    let error = run(&engine, request(grouped)).await.unwrap_err().to_string();
+    assert!(error.contains("data.arrow is damaged"), "{error}");
+}
