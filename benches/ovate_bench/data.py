@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,7 @@ NOTIFICATIONS = ("accessGranted", "accessRejected")
 
 @dataclass(frozen=True)
 class Devices:
-    """The case study's 1,000 devices."""
+    """The case study's 1,000 devices, or more of their kind."""
 
     messages: list[bytes]
     ids: list[str]
@@ -35,8 +36,20 @@ class Devices:
     longitudes: np.ndarray
 
     @staticmethod
-    def load() -> Devices:
+    def load(count: int = 1_000, seed: int = 0) -> Devices:
+        """More than the file has are made after its pattern: another id, and a place up to some metres beside."""
         raw = json.loads(DEVICES_FILE.read_text(encoding="utf-8"))
+        random = np.random.default_rng(seed)
+        known = len(raw)
+        for number in range(known, count):
+            device = json.loads(json.dumps(raw[number % known]))
+            latitude, longitude = map(float, device["payload"]["location"]["loc"].split(","))
+            device["deviceId"] = str(uuid.UUID(bytes=random.bytes(16)))
+            device["payload"]["location"]["loc"] = (
+                f"{latitude + random.uniform(-1e-3, 1e-3):.14f},{longitude + random.uniform(-1e-3, 1e-3):.14f}"
+            )
+            raw.append(device)
+        raw = raw[:count]
         locations = [device["payload"]["location"] for device in raw]
         pairs = [location["loc"].split(",") for location in locations]
         return Devices(
@@ -65,7 +78,7 @@ class Events:
     start_ms: int
     end_ms: int
     time_ms: np.ndarray  # int64
-    device: np.ndarray  # int16
+    device: np.ndarray  # int32
     rejected: np.ndarray  # bool
 
     @staticmethod
@@ -76,7 +89,7 @@ class Events:
         time_ms = np.sort(random.integers(start_ms, end_ms, rows))
         late = random.random(rows) < LATE_SHARE
         time_ms = np.maximum(time_ms - late * random.integers(0, LATE_MAX_MS, rows), start_ms)
-        device = random.integers(0, len(devices.ids), rows).astype(np.int16)
+        device = random.integers(0, len(devices.ids), rows).astype(np.int32)
         return Events(devices, seed, start_ms, end_ms, time_ms, device, random.random(rows) < REJECTED_SHARE)
 
     @property
@@ -118,7 +131,7 @@ class Alerts:
         random = np.random.default_rng(events.seed + 1)
         begins = np.where(random.random(rows) < 0.1, events.end_ms - 300_000, events.start_ms)
         time_ms = np.sort(random.integers(begins, events.end_ms) // 30_000 * 30_000)
-        device = random.integers(0, len(events.devices.ids), rows).astype(np.int16)
+        device = random.integers(0, len(events.devices.ids), rows).astype(np.int32)
         return Alerts(events.devices, time_ms, device, random.integers(6, 40, rows))
 
     def messages(self) -> Iterator[bytes]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +16,33 @@ import numpy as np
 from confluent_kafka import Consumer, TopicPartition
 
 from .client import Client, unchunk, until
-from .components import SPECS, Druid, Kafka, Ovate, cpu_s, memory_mib
-from .queries import Query, check
+from .components import Kafka, cpu_s, memory_mib
+from .peers import System, Tables, open_peer
+from .queries import Asked
+from .servers import Druid, Ovate, Server
+from .workloads import Table, Workload, specification
 
 WARM_UPS, RUNS_MIN, RUNS_MAX, SECONDS_MAX = 3, 15, 300, 2.0
 IDLE_SECONDS = 3
-Server = Ovate | Druid
+PAGE_CACHE = Path("/proc/sys/vm/drop_caches")
+CAN_FORGET_FILES = os.access(PAGE_CACHE, os.W_OK)  # root may
 
 
-def specification(name: str) -> dict[str, Any]:
-    return dict(json.loads((SPECS / f"{name}_ingestion.json").read_text()))
-
-
-def post(server: Server, name: str) -> None:
-    """The case study's specification: unmodified to Ovate; Druid cannot map the broker's address, so there it is set."""
-    spec = specification(name)
-    url = server.url
+def post(server: Server, spec: dict[str, Any]) -> None:
+    """Unmodified to Ovate; Druid cannot map the broker's address, so there it is set."""
+    client = server.client
     if isinstance(server, Druid):
+        spec = copy.deepcopy(spec)
         spec["spec"]["ioConfig"]["consumerProperties"]["bootstrap.servers"] = server.kafka.address
-        url = server.router
-    Client(url).call("POST", "/druid/indexer/v1/supervisor", spec)
+        client = Client(server.router)
+    client.call("POST", "/druid/indexer/v1/supervisor", spec)
 
 
-def ingest(server: Server, name: str, datasource: str, rows: int) -> dict[str, float]:
+def ingest(server: Server, table: Table) -> dict[str, float]:
     """From posting the specification, with every message already in Kafka, until COUNT(*) gives all of them."""
-    client = Client(server.url)
+    client, datasource, rows = server.client, table.name, table.rows
     before_cpu_s, began = cpu_s(server.pids()), time.monotonic()
-    post(server, name)
+    post(server, table.spec)
     first_s, first_rows, seen = 0.0, 0, 0
     while seen < rows:
         time.sleep(0.02)
@@ -93,35 +95,84 @@ def repeat(run: Any) -> list[float]:
     return times
 
 
-def latency(server: Server, asked: list[Query]) -> dict[str, dict[str, Any]]:
-    """One client, one kept connection; an answer is checked before its time counts."""
-    client, results = Client(server.url), {}
-    # Caches off where there are any; Ovate takes the same context and has none.
-    context = {"useCache": False, "populateCache": False, "useResultLevelCache": False, "populateResultLevelCache": False}
+def latency(system: System, asked: list[Asked]) -> dict[str, dict[str, Any]]:
+    """One client; an answer is checked before its time counts."""
+    results = {}
     for query in asked:
-        request = client.prepare("POST", "/druid/v2/sql", {"query": query.sql, "context": context})
-        status, body, is_chunked = client.exchange(request)
-        body = unchunk(body) if is_chunked else body
-        if status != 200:
-            raise RuntimeError(f"{server.name}: {query.name}: {status} {body[:400].decode(errors='replace')}")
-        rows = check(query, json.loads(body), server.name)
-
-        def run(request: bytes = request) -> None:
-            status, _, _ = client.exchange(request)
-            if status != 200:
-                raise RuntimeError(f"status {status}")
-
-        pids = server.pids()
+        run = system.prepared(query.sql)
+        first_ms = timed_ms(run)
+        rows = query.check(system.rows(query.sql), system.title)
+        inside = system.inside() if isinstance(system, Ovate) else (0.0, 0)
+        pids = system.pids()
         used_s = cpu_s(pids)
         times = repeat(run)
         used_s = cpu_s(pids) - used_s
         results[query.name] = {
             **summary(times),
+            "first_ms": first_ms,
             "cpu_ms": round(used_s * 1000 / (len(times) + WARM_UPS), 3),
             "rows": rows,
-            "bytes": len(body),
         }
+        if isinstance(system, Ovate):
+            spent, statements = (now - then for now, then in zip(system.inside(), inside, strict=True))
+            results[query.name]["inside_ms"] = round(spent * 1000 / max(statements, 1), 3)
     return results
+
+
+def peer(name: str, folder: Path, files: Tables, asked: list[Asked], load: bool) -> dict[str, Any]:
+    """Runs in a process of its own; see `peers.apart`."""
+    system = open_peer(name, folder, files)
+    try:
+        began = time.perf_counter()
+        if load:
+            system.load()
+        return {
+            "load_s": round(time.perf_counter() - began, 2),
+            "latency": latency(system, asked),
+            "version": system.version(),
+            "bytes": {table: system.size_bytes(table) for table in files},
+            "rss_mib": round(memory_mib(system.pids())),
+        }
+    finally:
+        system.close()
+
+
+def cold_server(server: Ovate, query: Asked) -> float:
+    """Milliseconds of the first statement of a process whose files are not in memory."""
+    forget_files()
+    server.start()
+    try:
+        return timed_ms(server.prepared(query.sql))
+    finally:
+        server.stop()
+
+
+def cold_peer(name: str, folder: Path, files: Tables, query: Asked) -> float:
+    """The same; runs in a process of its own."""
+    forget_files()
+    system = open_peer(name, folder, files)
+    try:
+        return timed_ms(system.prepared(query.sql))
+    finally:
+        system.close()
+
+
+def forget_files() -> None:
+    os.sync()
+    PAGE_CACHE.write_text("3")
+
+
+def timed_ms(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return round((time.perf_counter() - began) * 1000, 3)
+
+
+def core_sets(workload: Workload) -> list[tuple[str, set[int]]]:
+    """One core, and two, for what is to be measured so."""
+    here = sorted(os.sched_getaffinity(0))
+    sets = [("one core", set(here[:1])), ("two cores", set(here[:2]))]
+    return sets if workload.scans and len(here) > 1 else []
 
 
 def freshness(server: Ovate, rate: int, seconds: int) -> dict[str, float]:
@@ -130,8 +181,8 @@ def freshness(server: Ovate, rate: int, seconds: int) -> dict[str, float]:
     The client asks without pause but 1 ms, so the figure includes Kafka, the poll, and one or two query round trips.
     """
     server.kafka.fresh_topic("EVENTS_GEO")
-    post(server, "events_geo")
-    client = Client(server.url)
+    post(server, specification("events_geo"))
+    client = server.client
     producer = stamping(server.kafka, rate, seconds)
     until("the first fresh row", lambda: client.count("EVENTS_GEO") > 0, 60)
     sql = client.prepare(

@@ -1,4 +1,4 @@
-"""The table and the JSON file of a run."""
+"""The tables and the JSON file of a run."""
 
 from __future__ import annotations
 
@@ -7,26 +7,24 @@ import math
 from pathlib import Path
 from typing import Any
 
-TITLES = {
-    "ovate hot": "Ovate, hot",
-    "ovate sealed": "Ovate, sealed",
-    "duckdb": "DuckDB",
-    "druid hot": "Druid, hot",
-    "druid sealed": "Druid, sealed",
-}
+from . import plot
+
+OURS = "Ovate"
+Latency = dict[str, dict[str, dict[str, Any]]]  # system -> query -> figures
 
 
 def write(results: dict[str, Any], folder: Path) -> Path:
-    """`<date>.json` with everything and `<date>.md` with the tables; gives the latter."""
+    """`<date>.json` with everything, `<date>.svg` with the medians, `<date>.md` with the tables; gives the last."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = results["started"].replace(":", "")
     (folder / f"{stem}.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    plot.draw(results, folder / f"{stem}.svg")
     page = folder / f"{stem}.md"
-    page.write_text(markdown(results))
+    page.write_text(markdown(results, f"{stem}.svg"))
     return page
 
 
-def markdown(results: dict[str, Any]) -> str:
+def markdown(results: dict[str, Any], picture: str | None = None) -> str:
     machine = results["machine"]
     lines = [
         f"# Benchmarks, {results['started']} UTC",
@@ -42,52 +40,100 @@ def markdown(results: dict[str, Any]) -> str:
         "Versions: " + "; ".join(f"{name}: {version}" for name, version in results["versions"].items()) + ".",
         f"Seed {results['seed']}.",
         "",
+        "Times are milliseconds: median / 99th percentile of the runs after 3 warm-ups, one client. Ovate, QuestDB and Druid "
+        "are asked over HTTP by one kept connection; the others run inside the client's process. Every answer was compared "
+        "with the right one first.",
+        "",
     ]
+    lines += [f"![Medians of every query and system]({picture})", ""] if picture else []
     for title, data in results["data"].items():
-        lines += latency_table(title, data)
+        lines += times(f"{title}: {data['about']}", data["latency"])
+        lines += ratios(data["latency"], data["groups"])
+        lines += inside(data["latency"])
+        lines += on_cores(data)
+        lines += cold(data["cold"])
     lines += facts(results)
     return "\n".join(lines) + "\n"
 
 
-def latency_table(title: str, data: dict[str, Any]) -> list[str]:
-    measured = {name: data["latency"][name] for name in TITLES if name in data["latency"]}
-    compared = {"ovate sealed", "druid sealed"} <= measured.keys()
-    if not measured:
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    return [
+        f"| {' | '.join(head)} |",
+        "|---|" + "---:|" * (len(head) - 1),
+        *(f"| {' | '.join(row)} |" for row in rows),
+        "",
+    ]
+
+
+def times(title: str, latency: Latency) -> list[str]:
+    if not latency:
         return []
-    lines = [
-        f"## Queries, {title} ({data['rows']:,} rows of EVENTS_GEO over {data['span_hours']:g} h)",
+    rows = [
+        [name, str(figures["rows"])]
+        + [f"{number(runs[name]['p50_ms'])} / {number(runs[name]['p99_ms'])}" for runs in latency.values()]
+        for name, figures in next(iter(latency.values())).items()
+    ]
+    return [f"## {title}", "", *table(["query", "rows out", *latency], rows)]
+
+
+def ratios(latency: Latency, groups: dict[str, str]) -> list[str]:
+    """How many times as long each system's median is as Ovate's on sealed rows, and the geometric mean per group."""
+    others = [name for name in latency if name != OURS and name != f"{OURS}, hot"]
+    if OURS not in latency or not others:
+        return []
+    ratio = {
+        name: {query: latency[name][query]["p50_ms"] / ours["p50_ms"] for query, ours in latency[OURS].items()}
+        for name in others
+    }
+    rows = [[query, *(number(ratio[name][query]) for name in others)] for query in latency[OURS]]
+    for group in dict.fromkeys(groups.values()):
+        members = [query for query, of in groups.items() if of == group]
+        means = (mean([ratio[name][query] for query in members]) for name in others)
+        rows.append([f"**geometric mean: {group}**", *(f"**{number(value)}**" for value in means)])
+    return [f"Their median ÷ {OURS}'s, sealed: more than 1 means that {OURS} is faster.", "", *table(["query", *others], rows)]
+
+
+def inside(latency: Latency) -> list[str]:
+    ours = {name: runs for name, runs in latency.items() if name.startswith(OURS)}
+    if not ours:
+        return []
+    rows = [
+        [query, *(f"{number(runs[query]['inside_ms'])} / {number(runs[query]['cpu_ms'])}" for runs in ours.values())]
+        for query in next(iter(ours.values()))
+    ]
+    return ["Inside the server, mean from a statement's head to its answer's first byte / processor time per statement:", "",
+            *table(["query", *ours], rows)]  # fmt: skip
+
+
+def on_cores(data: dict[str, Any]) -> list[str]:
+    """Rows per second on one core, and how much faster two are."""
+    if not data["cores"]:
+        return []
+    one, two = data["cores"]["one core"], data["cores"]["two cores"]
+    rows = []
+    for query in next(iter(one.values())):
+        row = [query]
+        for system, runs in one.items():
+            p50_ms = runs[query]["p50_ms"]
+            row.append(f"{data['rows'] / p50_ms / 1e6:.3f} ({p50_ms / two[system][query]['p50_ms']:.2f} x)")
+        rows.append(row)
+    return [
+        "Every row looked at, on one core: G rows/s (and how many times as fast on two):",
         "",
-        "Milliseconds: median / 99th percentile / minimum of the runs after 3 warm-ups. Ovate and Druid are asked over HTTP "
-        "by one client with a kept connection; DuckDB runs inside the client's process. *cpu*: the server's processor time "
-        "per query. Every answer was compared with one computed from the generator's arrays first.",
-        "",
-        "| query | rows out |" + "".join(f" {TITLES[name]} |" for name in measured)
-        + "".join(f" cpu {TITLES[name]} |" for name in measured if name.startswith("ovate"))
-        + (" Druid sealed ÷ Ovate sealed |" if compared else ""),
-    ]  # fmt: skip
-    lines.append("|---|" + "---:|" * (lines[-1].count("|") - 2))
-    ratios = []
-    for query in next(iter(measured.values())):
-        row = f"| {query} | {next(iter(measured.values()))[query]['rows']} |"
-        for runs in measured.values():
-            figures = runs[query]
-            row += f" {number(figures['p50_ms'])} / {number(figures['p99_ms'])} / {number(figures['min_ms'])} |"
-        for name, runs in measured.items():
-            if name.startswith("ovate"):
-                row += f" {number(runs[query]['cpu_ms'])} |"
-        if compared:
-            ratio = measured["druid sealed"][query]["p50_ms"] / measured["ovate sealed"][query]["p50_ms"]
-            ratios.append(ratio)
-            row += f" {number(ratio)} |"
-        lines.append(row)
-    if ratios:
-        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-        lines += ["", f"Geometric mean of Druid's median over Ovate's, sealed: **{number(mean)}**."]
-    return [*lines, ""]
+        *table(["query", *one], rows),
+    ]
+
+
+def cold(runs: dict[str, dict[str, float]]) -> list[str]:
+    if not runs:
+        return []
+    rows = [[query, *(number(times[query]) for times in runs.values())] for query in next(iter(runs.values()))]
+    return ["The first statement of a fresh process, nothing of its files in memory, milliseconds:", "",
+            *table(["query", *runs], rows)]  # fmt: skip
 
 
 def facts(results: dict[str, Any]) -> list[str]:
-    lines = ["## Ingest, freshness, start, size", "", "| what | figure |", "|---|---|"]
+    lines = []
     for title, data in results["data"].items():
         for name, run in data["ingest"].items():
             lines.append(
@@ -99,13 +145,29 @@ def facts(results: dict[str, Any]) -> list[str]:
             )
         for name, seconds in data["publish_s"].items():
             lines.append(f"| suspend until all rows are sealed, {name}, {title} | {number(seconds)} s |")
-        for name, size in data["bytes"].items():
-            lines.append(f"| bytes per row on disk, {name}, {title} | {size / data['rows']:.1f} |")
-        for name, run in data["start"].items():
+        sizes = ", ".join(f"{name} {size / data['rows']:.1f}" for name, size in data["bytes"].items())
+        lines.append(f"| bytes per row on disk (Polars: in memory), {title} | {sizes} |")
+        memory = ", ".join(f"{name} {mib:,}" for name, mib in data["rss_mib"].items())
+        lines.append(f"| resident after the queries, MiB, {title} | {memory} |")
+        for name, run in data["crowd"].items():
             lines.append(
-                f"| start to first answer, {name} | median {number(run['p50_ms'])} ms, minimum {number(run['min_ms'])} ms "
-                f"of {run['runs']}; RSS idle {run['rss_idle_mib']} MiB |"
+                f"| {run['clients']} clients on the dashboard's three statements, {name}, {title} | "
+                f"{run['answers_per_s']:,} answers/s; p50 {number(run['p50_ms'])} ms, p99 {number(run['p99_ms'])} ms; the "
+                f"server used {run['server_cores']} cores, the clients ({run['client']}) {run['client_cores']} |"
             )
+    for query, run in results.get("growth", {}).items():
+        for title, data in results["data"].items():
+            if query in data["latency"].get(OURS, {}):
+                all_ms = data["latency"][OURS][query]["p50_ms"]
+                lines.append(
+                    f"| growth: {query[2:]}, where there are ten times as many rows ({title}) | "
+                    f"{number(all_ms)} instead of {number(run['p50_ms'])} ms: {all_ms / run['p50_ms']:.2f} x |"
+                )
+    for name, run in results.get("start", {}).items():
+        lines.append(
+            f"| start to first answer, {name} | median {number(run['p50_ms'])} ms, minimum {number(run['min_ms'])} ms "
+            f"of {run['runs']}; RSS idle {run['rss_idle_mib']} MiB |"
+        )
     for name, run in results.get("freshness", {}).items():
         line = f"| producer's stamp to visible, {name} | p50 {run['p50_ms']} ms, p99 {run['p99_ms']} ms, "
         line += f"max {run['max_ms']} ms at {run['rows_per_s']:,} rows/s"
@@ -115,7 +177,12 @@ def facts(results: dict[str, Any]) -> list[str]:
     if "druid_start" in results:
         run = results["druid_start"]
         lines.append(f"| start of Druid's six processes | {run['seconds']:.0f} s; RSS {run['rss_mib']:.0f} MiB |")
-    return [*lines, ""]
+    return ["## Ingest, freshness, start, size", "", "| what | figure |", "|---|---|", *lines, ""]
+
+
+def mean(values: list[float]) -> float:
+    """Geometric."""
+    return math.exp(sum(map(math.log, values)) / len(values))
 
 
 def number(value: float) -> str:

@@ -141,12 +141,11 @@ impl Registry {
         self.check(&spec)?;
         let next = Current { posted, suspended: spec.suspended, spec: Some(spec), removed: false };
         loop {
-            let supervisor = match self.find(&id) {
-                Some(known) => known,
-                None => {
-                    let gaps = self.gaps(&id)?;
-                    self.insert_if_absent(&Supervisor::new(&id, next.clone(), gaps, &self.options))
-                }
+            let supervisor = if let Some(known) = self.find(&id) {
+                known
+            } else {
+                let gaps = self.gaps(&id)?;
+                self.insert_if_absent(&Supervisor::new(&id, next.clone(), gaps, &self.options))
             };
             let mut runner = supervisor.change();
             let before = supervisor.current();
