@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the Python package: style, types, tests against a real server, and SQLAlchemy's own suite, on SQLAlchemy 2.x
-# and on 1.4 (which Superset pins).
+# and on 1.4 (which Superset pins); then the wheel in an environment that has nothing else.
 #
 #   OVATE_BIN=target/release/ovate superset_connector/check.sh              everything but Superset
 #   OVATE_BIN=… superset_connector/check.sh --superset [VENV]               also the engine spec in a real Superset 6.1
@@ -45,6 +45,14 @@ for bin in "$two" "$one"; do
   say "SQLAlchemy's own suite"
   (cd tests/compliance && "$bin/pytest" -c pytest.ini .)
 done
+
+say "the wheel, on its own"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+"$two/pip" wheel -q --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir "$scratch" .
+"$python" -m venv "$scratch/venv"
+"$scratch/venv/bin/pip" install -q --disable-pip-version-check "$scratch"/*.whl
+"$scratch/venv/bin/python" tests/wheel/check_wheel.py
 
 if [ -n "$superset" ]; then
   say "the engine spec in Superset"

@@ -54,8 +54,21 @@ class Server:
 
     def ask(self, sql: str) -> Any:
         """Rows, past the connector."""
-        body = json.dumps({"query": sql, "resultFormat": "array"}).encode()
-        request = urllib.request.Request(f"{self.url}/druid/v2/sql", body, {"Content-Type": "application/json"})
+        return self.send("POST", "/druid/v2/sql", {"query": sql, "resultFormat": "array"})
+
+    def wait_for(self, sql: str, value: Any, seconds: float = 60.0) -> None:
+        """Until that is the first value of the first row."""
+        end = time.monotonic() + seconds
+        while (rows := self.ask(sql))[0][0] != value:
+            if time.monotonic() > end:
+                raise RuntimeError(f"{sql} gives {rows}, and not {value} within {seconds} seconds")
+            time.sleep(0.1)
+
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """Any request with a body in JSON, past the connector."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)
         if self.credentials is not None:
             basic = base64.b64encode(":".join(self.credentials).encode()).decode()
             request.add_header("Authorization", f"Basic {basic}")

@@ -34,29 +34,11 @@ install() {
   "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --editable "$connector"
 }
 
-# What Superset's own commands and its server find: the settings that the README of the connector asks for, and no
-# caches, so that each chart is asked of the database.
+# What Superset's own commands and its server find.
 configure() {
   mkdir -p "$dir"
   [ -s "$dir/secret" ] || head -c 32 /dev/urandom | base64 > "$dir/secret"
-  cat > "$dir/superset_config.py" <<'CONFIG'
-import pathlib
-
-from ovate_connector.superset import base_map, sqlglot_dialects
-
-HERE = pathlib.Path(__file__).parent
-SECRET_KEY = (HERE / "secret").read_text().strip()
-SQLALCHEMY_DATABASE_URI = f"sqlite:///{HERE}/superset.db?check_same_thread=false"
-CACHE_CONFIG = DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
-TALISMAN_ENABLED = False
-CONTENT_SECURITY_POLICY_WARNING = False
-RATELIMIT_ENABLED = False
-FEATURE_FLAGS = {"ESTIMATE_QUERY_COST": True, "DRUID_JOINS": True}
-
-SQLGLOT_DIALECTS_EXTENSIONS = sqlglot_dialects
-BLUEPRINTS = [base_map()]
-CONFIG
-  export SUPERSET_CONFIG_PATH="$dir/superset_config.py" FLASK_APP=superset TZ=UTC PATH="$venv/bin:$PATH"
+  export SUPERSET_HOME="$dir" SUPERSET_CONFIG_PATH="$here/superset_config.py" FLASK_APP=superset TZ=UTC PATH="$venv/bin:$PATH"
 }
 
 # Superset once forbade two datasets of one name. Its migrations have dropped that since, but cannot on SQLite.

@@ -6,26 +6,14 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::SupervisorSpec;
+use super::tests::minimal;
 use crate::corpus::cases;
 use crate::pipeline::Pipeline;
 
 fn usual() -> Value {
-    json!({
-        "type": "kafka",
-        "spec": {
-            "dataSchema": {
-                "dataSource": "t",
-                "timestampSpec": {"column": "ts"},
-                "dimensionsSpec": {"dimensions": ["a"]},
-            },
-            "ioConfig": {
-                "topic": "t",
-                "inputFormat": {"type": "json"},
-                "consumerProperties": {"bootstrap.servers": "b:9092"},
-            },
-            "tuningConfig": {"type": "kafka"},
-        },
-    })
+    let mut spec = minimal();
+    spec["spec"]["tuningConfig"] = json!({"type": "kafka"});
+    spec
 }
 
 /// The usual specification with each value put at its place.

@@ -24,7 +24,7 @@ const SPECS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-fn minimal() -> Value {
+pub(super) fn minimal() -> Value {
     json!({
         "type": "kafka",
         "spec": {

@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 
 use super::multi_value::is_multi_value;
-use super::types::{druid_type, shown_type, sql_type};
+use super::types::{druid_type, is_shown, shown_type, sql_type};
+use crate::error::QueryError;
 use crate::request::ResultColumn;
 use crate::sql::hints::Hints;
 use crate::sql::names;
@@ -28,6 +29,10 @@ pub(crate) fn settle(
     for (i, (qualifier, field)) in schema.iter().enumerate() {
         let shown = shown_type(field.data_type());
         let name = if is_values { format!("EXPR${i}") } else { names::shown(field.name(), i) };
+        if !is_shown(&shown) {
+            let text = format!("Column '{name}' is of type {shown}, which no result can hold");
+            return Err(DataFusionError::External(Box::new(QueryError::invalid(text))));
+        }
         let hint = hints.get(i, count).filter(|hint| fits(hint, sql_type(&shown)));
         let is_multi_value = is_multi_value(&shown) && is_stored(&plan, i, field.name(), multi_values);
         columns.push(ResultColumn {

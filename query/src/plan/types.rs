@@ -90,6 +90,22 @@ pub(crate) fn shown_type(data_type: &DataType) -> DataType {
     }
 }
 
+/// Whether clients can get values of a type that [`shown_type`] gave.
+pub(crate) fn is_shown(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item) => is_shown(item.data_type()),
+        DataType::Struct(fields) => fields.iter().all(|field| is_shown(&shown_type(field.data_type()))),
+        DataType::Null
+        | DataType::Boolean
+        | DataType::Int64
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Utf8
+        | DataType::Utf8View => true,
+        other => *other == TIMESTAMP,
+    }
+}
+
 /// Druid's name of a type.
 pub(crate) fn druid_type(data_type: &DataType) -> String {
     match data_type {

@@ -13,64 +13,32 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::displayable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use ovate_storage::snapshot::Snapshot;
-use ovate_storage::time::Granularity;
-use ovate_storage::{
-    BatchColumn, ColumnSpec, ColumnType, Datasource, NULL_CODE, Progress, Rollup, RowBatch, Store,
-    StoreOptions, TableSchema,
-};
+use ovate_storage::{ColumnSpec, ColumnType, Datasource, Progress, Store, StoreOptions};
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+#[path = "../../tests/table/mod.rs"]
+mod table;
+
+pub(crate) use table::{Dice, Row, START_MS};
 
 use super::{PostingsUse, ScanOptions, SegmentScanExec, SegmentTable, sql_schema};
 
 pub(crate) const DAY_MS: i64 = 86_400_000;
 pub(crate) const HOUR_MS: i64 = 3_600_000;
-/// The start of every test's time: 2026-03-01.
-pub(crate) const START_MS: i64 = 1_772_323_200_000;
-
-/// One row, as a model of every column type.
-#[derive(Debug, Clone)]
-pub(crate) struct Row {
-    pub(crate) time: i64,
-    pub(crate) city: Option<String>,
-    pub(crate) device: Option<String>,
-    pub(crate) note: Option<String>,
-    pub(crate) tags: Vec<String>,
-    pub(crate) level: Option<i64>,
-    pub(crate) serial: Option<i64>,
-    pub(crate) ratio: Option<f32>,
-    pub(crate) value: Option<f64>,
-}
-
-/// Numbers that look random, the same for the same seed.
-pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % sides
-    }
-
-    fn maybe<T>(&mut self, value: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        (self.roll(8) > 0).then(|| value(self))
-    }
-
     fn row(&mut self, serial: usize) -> Row {
         let city = ["Bern", "Basel", "Zürich", "Genève", "", "a city with a name longer than a view"];
         Row {
             time: START_MS + self.roll(3 * DAY_MS as u64) as i64 / 1000 * 1000,
-            city: self.maybe(|dice| city[dice.roll(6) as usize].to_owned()),
+            city: self.maybe(|dice| dice.pick(&city).to_owned()),
             device: self.maybe(|dice| format!("device-{}", dice.roll(700))),
             note: self.maybe(|dice| format!("note number {} of many", dice.roll(1 << 40))),
-            tags: (0..self.roll(4))
-                .map(|_| ["red", "green", "blue"][self.roll(3) as usize].to_owned())
-                .collect(),
+            tags: (0..self.roll(4)).map(|_| self.pick(&["red", "green", "blue"]).to_owned()).collect(),
             level: self.maybe(|dice| dice.roll(5) as i64 - 2),
             serial: self.maybe(|_| serial as i64),
-            ratio: self.maybe(|dice| [-0.0, 0.0, 0.5, -1.25, f32::NAN, -f32::NAN][dice.roll(6) as usize]),
+            ratio: self.maybe(|dice| dice.pick(&[-0.0, 0.0, 0.5, -1.25, f32::NAN, -f32::NAN])),
             value: self.maybe(|dice| dice.roll(1 << 30) as f64 / 1e6 - 300.0),
         }
     }
@@ -78,25 +46,6 @@ impl Dice {
     pub(crate) fn rows(&mut self, count: usize) -> Vec<Row> {
         (0..count).map(|serial| self.row(serial)).collect()
     }
-}
-
-fn table_schema() -> Arc<TableSchema> {
-    let tags = ColumnSpec { multi_value: true, ..ColumnSpec::dimension("tags", ColumnType::String) };
-    Arc::new(TableSchema {
-        columns: vec![
-            ColumnSpec::dimension("city", ColumnType::String),
-            ColumnSpec::dimension("device", ColumnType::String),
-            ColumnSpec { bitmap_index: false, ..ColumnSpec::dimension("note", ColumnType::String) },
-            tags,
-            ColumnSpec::dimension("level", ColumnType::Long),
-            ColumnSpec::dimension("serial", ColumnType::Long),
-            ColumnSpec::metric("ratio", ColumnType::Float, Rollup::Sum),
-            ColumnSpec::metric("value", ColumnType::Double, Rollup::Sum),
-        ],
-        segment_granularity: Granularity::day(),
-        query_granularity: Granularity::NONE,
-        rollup: false,
-    })
 }
 
 /// A datasource and the same rows as a list.
@@ -113,48 +62,13 @@ impl Fixture {
         // So that hot rows are met in both of their forms.
         let options = StoreOptions { settled_rows_min: 1500, ..StoreOptions::default() };
         let store = Store::open(folder.path(), options).unwrap();
-        let datasource = store.ensure_datasource("events", table_schema()).unwrap();
+        let datasource = store.ensure_datasource("events", table::schema()).unwrap();
         Self { datasource, rows: Vec::new(), _store: store, _folder: folder }
     }
 
     pub(crate) fn append(&mut self, rows: Vec<Row>) {
         let mut writer = self.datasource.writer();
-        let text = |at: usize, of: fn(&Row) -> &Option<String>, writer: &mut ovate_storage::Writer| {
-            if writer.is_plain(at) {
-                return BatchColumn::Text(rows.iter().map(|row| of(row).as_deref()).collect());
-            }
-            let dictionary = writer.dictionary(at);
-            BatchColumn::Codes(
-                rows.iter()
-                    .map(|row| of(row).as_ref().map_or(NULL_CODE, |value| dictionary.intern(value)))
-                    .collect(),
-            )
-        };
-        let city = text(0, |row| &row.city, &mut writer);
-        let device = text(1, |row| &row.device, &mut writer);
-        let note = text(2, |row| &row.note, &mut writer);
-        let mut codes = Vec::new();
-        let ends = rows
-            .iter()
-            .map(|row| {
-                codes.extend(row.tags.iter().map(|tag| writer.dictionary(3).intern(tag)));
-                codes.len() as u32
-            })
-            .collect();
-        let batch = RowBatch {
-            time: rows.iter().map(|row| row.time).collect(),
-            raw_time: None,
-            columns: vec![
-                city,
-                device,
-                note,
-                BatchColumn::MultiCodes { ends, codes },
-                BatchColumn::Long(rows.iter().map(|row| row.level).collect()),
-                BatchColumn::Long(rows.iter().map(|row| row.serial).collect()),
-                BatchColumn::Float(rows.iter().map(|row| row.ratio).collect()),
-                BatchColumn::Double(rows.iter().map(|row| row.value).collect()),
-            ],
-        };
+        let batch = table::batch(&mut writer, &rows);
         writer.append(batch, &Progress::default(), 0).unwrap();
         drop(writer);
         self.rows.extend(rows);
@@ -542,7 +456,7 @@ fn columns_that_came_later_are_null_in_older_rows() {
     let mut fixture = Fixture::new();
     fixture.append(Dice(9).rows(50));
     fixture.publish();
-    let added = table_schema().with_dimensions([ColumnSpec::dimension("added", ColumnType::String)]);
+    let added = table::schema().with_dimensions([ColumnSpec::dimension("added", ColumnType::String)]);
     fixture.datasource.writer().set_schema(added).unwrap();
     let session = fixture.session(PostingsUse::Auto, 1);
     let count =

@@ -16,4 +16,6 @@ mod recorded;
 mod running;
 mod semantics;
 mod superset;
+#[path = "../table/mod.rs"]
+mod table;
 mod unions;

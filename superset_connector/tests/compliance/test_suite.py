@@ -1,6 +1,5 @@
 """SQLAlchemy's suite, all of it, less what the requirements close and what is named here with its reason."""
 
-from sqlalchemy import __version__ as _sqlalchemy_version
 from sqlalchemy.testing import suite as _suite
 from sqlalchemy.testing.suite import *  # noqa: F403
 
@@ -35,16 +34,9 @@ for _name in EXCLUDED:
 
 # Single tests of a class that otherwise holds.
 EXCLUDED_TESTS = {
-    "LikeFunctionsTest": ("escape", "the server passes over ESCAPE where the pattern is not a literal"),
     "DateHistoricTest": ("literal_years", "the suite's dialect cannot keep several rows of literals"),
     "DateTimeHistoricTest": ("literal_years", "the suite's dialect cannot keep several rows of literals"),
 }
-if _sqlalchemy_version.startswith("1."):
-    EXCLUDED_TESTS["FetchLimitOffsetTest"] = (
-        "limit_render_multiple_times",
-        "takes the first row and does not say by which order, as SQLAlchemy 2 does; rows here are parts of a UNION, "
-        "which come in any order",
-    )
 for _name, (_part, _reason) in EXCLUDED_TESTS.items():
     _class = getattr(_suite, _name)
     _tests = {name: None for name in dir(_class) if name.startswith("test_") and _part in name}

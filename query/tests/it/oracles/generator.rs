@@ -1,36 +1,7 @@
 //! Statements out of a seed: predicates, keys, aggregates, and queries made of them.
 
-use super::table::{CITIES, START_MS, TAGS};
-
-/// Numbers that look random, the same for the same seed (SplitMix64).
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(super) fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % sides
-    }
-
-    pub(super) fn pick<'a, T: ?Sized>(&mut self, all: &'a [&'a T]) -> &'a &'a T {
-        &all[self.roll(all.len() as u64) as usize]
-    }
-
-    /// Something in seven of eight cases.
-    pub(super) fn maybe<T>(&mut self, value: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        (self.roll(8) > 0).then(|| value(self))
-    }
-
-    fn one(&mut self, all: &[&'static str]) -> &'static str {
-        all[self.roll(all.len() as u64) as usize]
-    }
-}
+use super::table::{CITIES, TAGS};
+use crate::table::{Dice, START_MS};
 
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -40,7 +11,7 @@ fn quoted(text: &str) -> String {
 fn text(dice: &mut Dice) -> String {
     match dice.roll(4) {
         0 => quoted(&format!("device-{}", dice.roll(70))),
-        1 => quoted(dice.one(&["Zurich", "b", "Z", "it's", "\\", "%", "é", "🗼"])),
+        1 => quoted(dice.pick(&["Zurich", "b", "Z", "it's", "\\", "%", "é", "🗼"])),
         _ => quoted(dice.pick(&CITIES)),
     }
 }
@@ -60,7 +31,7 @@ fn instant(dice: &mut Dice) -> String {
 }
 
 fn text_value(dice: &mut Dice) -> String {
-    let column = dice.one(&["city", "device", "note"]);
+    let column = dice.pick(&["city", "device", "note"]);
     match dice.roll(9) {
         0 => format!("LOWER({column})"),
         1 => format!("SUBSTRING({column}, {}, {})", 1 + dice.roll(3), 1 + dice.roll(8)),
@@ -72,7 +43,7 @@ fn text_value(dice: &mut Dice) -> String {
 }
 
 fn number_value(dice: &mut Dice) -> String {
-    let column = dice.one(&["level", "serial", "ratio", "value"]);
+    let column = dice.pick(&["level", "serial", "ratio", "value"]);
     match dice.roll(9) {
         0 => format!("({column} + {})", number(dice)),
         1 => format!("ABS({column})"),
@@ -84,7 +55,7 @@ fn number_value(dice: &mut Dice) -> String {
 }
 
 fn comparison(dice: &mut Dice) -> &'static str {
-    dice.one(&["=", "<>", "<", "<=", ">", ">="])
+    dice.pick(&["=", "<>", "<", "<=", ">", ">="])
 }
 
 fn atom(dice: &mut Dice) -> String {
@@ -92,26 +63,26 @@ fn atom(dice: &mut Dice) -> String {
         0 | 1 => format!("{} {} {}", text_value(dice), comparison(dice), text(dice)),
         2 | 3 => format!("{} {} {}", number_value(dice), comparison(dice), number(dice)),
         4 => {
-            let pattern = dice.one(&["%e%", "B%", "device-1_", "%", "", "Z%ich", "%🗼", "_ern", "%-3%"]);
-            format!("{} {}LIKE {}", text_value(dice), dice.one(&["", "NOT "]), quoted(pattern))
+            let pattern = dice.pick(&["%e%", "B%", "device-1_", "%", "", "Z%ich", "%🗼", "_ern", "%-3%"]);
+            format!("{} {}LIKE {}", text_value(dice), dice.pick(&["", "NOT "]), quoted(pattern))
         }
         5 => {
             let list: Vec<String> = (0..=dice.roll(5)).map(|_| text(dice)).collect();
-            format!("{} {}IN ({})", text_value(dice), dice.one(&["", "NOT "]), list.join(", "))
+            format!("{} {}IN ({})", text_value(dice), dice.pick(&["", "NOT "]), list.join(", "))
         }
         6 => {
             let list: Vec<String> = (0..=dice.roll(5)).map(|_| number(dice)).collect();
-            format!("{} {}IN ({})", number_value(dice), dice.one(&["", "NOT "]), list.join(", "))
+            format!("{} {}IN ({})", number_value(dice), dice.pick(&["", "NOT "]), list.join(", "))
         }
         7 => {
-            let column = dice.one(&["city", "device", "note", "level", "ratio", "value", "tags"]);
-            format!("{column} IS {}NULL", dice.one(&["", "NOT "]))
+            let column = dice.pick(&["city", "device", "note", "level", "ratio", "value", "tags"]);
+            format!("{column} IS {}NULL", dice.pick(&["", "NOT "]))
         }
         8 => format!("{} BETWEEN {} AND {}", number_value(dice), number(dice), number(dice)),
         9 => format!("{} BETWEEN {} AND {}", text_value(dice), text(dice), text(dice)),
         10 => format!("__time {} {}", comparison(dice), instant(dice)),
         11 => format!("__time BETWEEN {} AND {}", instant(dice), instant(dice)),
-        12 => format!("REGEXP_LIKE(city, '{}')", dice.one(&["^B", "e.n", "[a-z]+$", "ü", "^$"])),
+        12 => format!("REGEXP_LIKE(city, '{}')", dice.pick(&["^B", "e.n", "[a-z]+$", "ü", "^$"])),
         13 => format!("MV_CONTAINS(tags, {})", quoted(dice.pick(&TAGS))),
         14 => format!("MV_OVERLAP(tags, ARRAY[{}, {}])", quoted(dice.pick(&TAGS)), quoted(dice.pick(&TAGS))),
         _ => format!("{} {} {}", number_value(dice), comparison(dice), number_value(dice)),
@@ -128,15 +99,15 @@ pub(super) fn predicate(dice: &mut Dice, depth: u64) -> String {
         0 | 1 => format!("({} AND {})", inner(dice), inner(dice)),
         2 | 3 => format!("({} OR {})", inner(dice), inner(dice)),
         4 => format!("NOT ({})", inner(dice)),
-        5 => format!("({}) IS {}", inner(dice), dice.one(&["TRUE", "NOT TRUE", "FALSE", "NOT FALSE"])),
+        5 => format!("({}) IS {}", inner(dice), dice.pick(&["TRUE", "NOT TRUE", "FALSE", "NOT FALSE"])),
         6 => format!("CASE WHEN {} THEN {} ELSE {} END", inner(dice), inner(dice), inner(dice)),
         _ => atom(dice),
     }
 }
 
 fn aggregate(dice: &mut Dice) -> String {
-    let number = dice.one(&["level", "serial", "ratio", "value"]);
-    let any = dice.one(&["city", "device", "note", "level", "ratio", "value"]);
+    let number = dice.pick(&["level", "serial", "ratio", "value"]);
+    let any = dice.pick(&["city", "device", "note", "level", "ratio", "value"]);
     let plain = match dice.roll(9) {
         0 => "COUNT(*)".to_owned(),
         1 => format!("COUNT({any})"),
@@ -160,7 +131,7 @@ fn key(dice: &mut Dice) -> String {
         0 | 1 => "city".to_owned(),
         2 => "device".to_owned(),
         3 => "level".to_owned(),
-        4 => format!("TIME_FLOOR(__time, '{}')", dice.one(&["PT1H", "PT6H", "P1D", "PT37M"])),
+        4 => format!("TIME_FLOOR(__time, '{}')", dice.pick(&["PT1H", "PT6H", "P1D", "PT37M"])),
         5 => "tags".to_owned(),
         6 => "ratio".to_owned(),
         7 => format!("CASE WHEN {} THEN 'yes' ELSE 'no' END", predicate(dice, 1)),
@@ -183,7 +154,7 @@ pub(super) fn query(dice: &mut Dice) -> String {
     match dice.roll(10) {
         0 => format!("SELECT __time, city, device, tags, level, ratio, value FROM t{filter}"),
         1 => {
-            let order = dice.one(&["", " DESC"]);
+            let order = dice.pick(&["", " DESC"]);
             format!("SELECT serial, city FROM t{filter} ORDER BY __time{order} LIMIT {}", dice.roll(50))
         }
         2 => format!("SELECT DISTINCT {}, {} FROM t{filter}", key(dice), key(dice)),

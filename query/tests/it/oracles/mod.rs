@@ -15,9 +15,10 @@ use std::sync::{Arc, OnceLock};
 use ovate_query::Engine;
 use serde_json::Value;
 
-use self::generator::{Dice, predicate, query};
+use self::generator::{predicate, query};
 use self::table::Worlds;
 use crate::answers::{request, run};
+use crate::table::Dice;
 
 const SEED: u64 = 0x0a7e_2026;
 /// Statements of all oracles together.
@@ -54,7 +55,7 @@ impl Session {
         let seed = setting("OVATE_TEST_SEED", SEED);
         let wanted = setting("OVATE_TEST_STATEMENTS", STATEMENTS) * share / 10;
         // Oracles do not repeat each other's statements.
-        Self { name, seed, dice: Dice::new(seed ^ (share << 32)), wanted, asked: 0, failed: 0 }
+        Self { name, seed, dice: Dice(seed ^ (share << 32)), wanted, asked: 0, failed: 0 }
     }
 
     fn goes_on(&self) -> bool {

@@ -4,19 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Float32Array, Float64Array, Int64Array};
 use ovate_query::scan::PostingsUse;
 use ovate_query::{Engine, EngineOptions, NoSystem};
-use ovate_storage::time::Granularity;
-use ovate_storage::{
-    BatchColumn, ColumnSpec, ColumnType, NULL_CODE, Progress, Rollup, RowBatch, Store, StoreOptions,
-    TableSchema, Writer,
-};
+use ovate_storage::{Progress, Store, StoreOptions};
 
-use super::generator::Dice;
+use crate::table::{self, Dice, Row, START_MS};
 
-/// 2026-03-01T00:00:00Z.
-pub(super) const START_MS: i64 = 1_772_323_200_000;
 /// Rows are this far apart, so that they cover three days and no two have one time.
 const STEP_MS: i64 = 259_229;
 const ROWS: usize = 1_000;
@@ -25,81 +18,17 @@ pub(super) const CITIES: [&str; 8] =
     ["Bern", "Basel", "Zürich", "Genève", "", "東京 🗼", "bern", "a city with a name longer than a view"];
 pub(super) const TAGS: [&str; 5] = ["red", "green", "blue", "", "größe"];
 
-struct Row {
-    time_ms: i64,
-    city: Option<&'static str>,
-    device: Option<String>,
-    note: Option<String>,
-    tags: Vec<&'static str>,
-    level: Option<i64>,
-    serial: i64,
-    ratio: Option<f32>,
-    value: Option<f64>,
-}
-
 fn row(dice: &mut Dice, serial: usize) -> Row {
     Row {
-        time_ms: START_MS + STEP_MS * serial as i64,
-        city: dice.maybe(|dice| *dice.pick(&CITIES)),
+        time: START_MS + STEP_MS * serial as i64,
+        city: dice.maybe(|dice| dice.pick(&CITIES).to_owned()),
         device: dice.maybe(|dice| format!("device-{}", dice.roll(60))),
         note: dice.maybe(|dice| format!("note {} of many", dice.roll(1 << 40))),
-        tags: (0..dice.roll(4)).map(|_| *dice.pick(&TAGS)).collect(),
+        tags: (0..dice.roll(4)).map(|_| dice.pick(&TAGS).to_owned()).collect(),
         level: dice.maybe(|dice| dice.roll(7) as i64 - 3),
-        serial: serial as i64,
+        serial: Some(serial as i64),
         ratio: dice.maybe(|dice| dice.roll(9) as f32 / 2.0 - 2.0),
         value: dice.maybe(|dice| dice.roll(4_000) as f64 / 4.0 - 500.0),
-    }
-}
-
-fn schema() -> Arc<TableSchema> {
-    let tags = ColumnSpec { multi_value: true, ..ColumnSpec::dimension("tags", ColumnType::String) };
-    Arc::new(TableSchema {
-        columns: vec![
-            ColumnSpec::dimension("city", ColumnType::String),
-            ColumnSpec::dimension("device", ColumnType::String),
-            ColumnSpec { bitmap_index: false, ..ColumnSpec::dimension("note", ColumnType::String) },
-            tags,
-            ColumnSpec::dimension("level", ColumnType::Long),
-            ColumnSpec::dimension("serial", ColumnType::Long),
-            ColumnSpec::metric("ratio", ColumnType::Float, Rollup::Sum),
-            ColumnSpec::metric("value", ColumnType::Double, Rollup::Sum),
-        ],
-        segment_granularity: Granularity::day(),
-        query_granularity: Granularity::NONE,
-        rollup: false,
-    })
-}
-
-fn codes<'a>(
-    writer: &mut Writer,
-    column: usize,
-    texts: impl Iterator<Item = Option<&'a str>>,
-) -> BatchColumn {
-    let dictionary = writer.dictionary(column);
-    BatchColumn::Codes(texts.map(|text| text.map_or(NULL_CODE, |text| dictionary.intern(text))).collect())
-}
-
-fn batch(writer: &mut Writer, rows: &[Row]) -> RowBatch {
-    let mut tags = Vec::new();
-    let ends = rows.iter().map(|row| {
-        tags.extend(row.tags.iter().map(|tag| writer.dictionary(3).intern(tag)));
-        tags.len() as u32
-    });
-    let ends = ends.collect();
-    let multi = BatchColumn::MultiCodes { ends, codes: tags };
-    RowBatch {
-        time: rows.iter().map(|row| row.time_ms).collect(),
-        raw_time: None,
-        columns: vec![
-            codes(writer, 0, rows.iter().map(|row| row.city)),
-            codes(writer, 1, rows.iter().map(|row| row.device.as_deref())),
-            codes(writer, 2, rows.iter().map(|row| row.note.as_deref())),
-            multi,
-            BatchColumn::Long(rows.iter().map(|row| row.level).collect::<Int64Array>()),
-            BatchColumn::Long(rows.iter().map(|row| Some(row.serial)).collect::<Int64Array>()),
-            BatchColumn::Float(rows.iter().map(|row| row.ratio).collect::<Float32Array>()),
-            BatchColumn::Double(rows.iter().map(|row| row.value).collect::<Float64Array>()),
-        ],
     }
 }
 
@@ -113,12 +42,12 @@ enum Sealed {
 
 fn store(folder: &Path, sealed: Sealed) -> Arc<Store> {
     let store = Store::open(folder, StoreOptions::default()).unwrap();
-    let datasource = store.ensure_datasource("t", schema()).unwrap();
-    let mut dice = Dice::new(7);
+    let datasource = store.ensure_datasource("t", table::schema()).unwrap();
+    let mut dice = Dice(7);
     let rows: Vec<Row> = (0..ROWS).map(|serial| row(&mut dice, serial)).collect();
     for (number, rows) in rows.chunks(ROWS / 4).enumerate() {
         let mut writer = datasource.writer();
-        let batch = batch(&mut writer, rows);
+        let batch = table::batch(&mut writer, rows);
         writer.append(batch, &Progress::default(), START_MS).unwrap();
         drop(writer);
         if matches!((sealed, number), (Sealed::All, 3) | (Sealed::Half, 1)) {

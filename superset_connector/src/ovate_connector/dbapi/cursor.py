@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from .client import ARROW
 from .errors import InterfaceError, NotSupportedError, OperationalError, ProgrammingError
 from .parameters import encode
-from .rows import ArrowResult, JsonResult, Result, Row, arrow_type
+from .rows import ArrowResult, JsonResult, Result, Row
+from .values import arrow_type
 
 if TYPE_CHECKING:
     import pandas as pd

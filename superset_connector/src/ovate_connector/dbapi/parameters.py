@@ -50,6 +50,8 @@ def _wire(value: object) -> tuple[str, Any]:
         case float():
             return "DOUBLE", float(value) if math.isfinite(value) else _non_finite(value)
         case decimal.Decimal():
+            if value.is_finite() and math.isinf(float(value)):
+                raise DataError(f"{value} does not fit into a DOUBLE")
             return "DOUBLE", str(value)
         case str():
             return "VARCHAR", str(value)
