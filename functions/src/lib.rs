@@ -11,4 +11,7 @@ mod expression;
 #[path = "../../tests/corpus/fuzz.rs"]
 mod fuzz;
 pub mod native;
+#[cfg(test)]
+#[path = "../../fuzz/targets/row.rs"]
+mod row;
 pub mod sql;

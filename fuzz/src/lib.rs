@@ -12,6 +12,8 @@ pub mod fuzz;
 pub mod instant;
 #[path = "../targets/message.rs"]
 pub mod message;
+#[path = "../targets/row.rs"]
+mod row;
 #[path = "../targets/segment.rs"]
 pub mod segment;
 #[path = "../targets/specification.rs"]

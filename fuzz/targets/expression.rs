@@ -2,13 +2,11 @@
 
 #![allow(unreachable_pub)] // Shared with tests.
 
-#[path = "../../functions/src/native/tests/row.rs"]
-mod row;
-
 use arrow::array::{Array, RecordBatch};
 use ovate_functions::native::CompiledExpr;
 
 use crate::fuzz::Target;
+use crate::row::row;
 
 pub const KEPT: [&str; 24] = [
     "regexp_extract(deviceLocation, '^([^,]+),', 1)",
@@ -76,7 +74,7 @@ impl Target for Expressions {
     }
 
     fn new() -> Self {
-        Self { row: row::row(), compiled: 0 }
+        Self { row: row(), compiled: 0 }
     }
 
     fn run(&mut self, input: &[u8]) {

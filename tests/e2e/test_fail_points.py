@@ -197,8 +197,8 @@ class Place:
             self.end_before_there_is_a_catalog()
         else:
             for turn in range(1, ENDS + 1):
-                # A process is shut down once, and merges only now and then.
-                self.end(1 if self.kind in ("shutdown", "compact") else turn)
+                # A process is shut down once, and looks after its segments only now and then.
+                self.end(1 if self.kind in ("shutdown", "compact", "rules", "retention") else turn)
         self.check()
 
     def end_before_there_is_a_catalog(self) -> None:

@@ -141,8 +141,8 @@ def lost_and_doubled(server: Server, rows: int) -> tuple[int, int]:
     return lost, doubled
 
 
-def specification() -> dict[str, Any]:
-    made = spec(TOPIC, maxRowsPerSegment=250_000)
+def specification(segment_rows_max: int) -> dict[str, Any]:
+    made = spec(TOPIC, maxRowsPerSegment=segment_rows_max)
     made["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"] = [
         {"type": "long", "name": "id"}, "device", "city", {"type": "long", "name": "amount"},
     ]  # fmt: skip
@@ -154,7 +154,8 @@ def soak(options: argparse.Namespace, folder: Path) -> int:
     server = Server(os.environ["OVATE_BIN"], folder / "data", open=True)
     server.start()
     create_topic(TOPIC, PARTITIONS)
-    post(server, specification())
+    # Kills are to hit publishes: there is one every half second then.
+    post(server, specification(options.rate // 2 if options.kills else 250_000))
     rows = Rows()
     rows.start(options.rate)
     wait_for("the first rows", lambda: server.count(TOPIC) > 0)

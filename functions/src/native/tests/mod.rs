@@ -8,7 +8,6 @@ mod filters;
 mod fuzz;
 mod grammar;
 mod numbers;
-mod row;
 mod texts;
 mod times;
 mod whole_columns;
@@ -16,8 +15,8 @@ mod whole_columns;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 
-use self::row::row;
 use super::{CompiledExpr, double_text};
+use crate::row::row;
 
 fn written(array: &dyn Array, at: usize) -> String {
     if array.is_null(at) {
