@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use ovate_storage::{CompactionOptions, Datasource, Store};
 
-/// How often the thread looks for something to do.
-const PAUSE: Duration = Duration::from_secs(10);
+/// How often the thread looks for something to do, unless told otherwise.
+pub(crate) const PERIOD: Duration = Duration::from_secs(10);
 
 /// The thread, until it is stopped.
 #[derive(Debug)]
@@ -23,15 +23,20 @@ pub(crate) struct Care {
 }
 
 impl Care {
-    /// Starts the thread. Without `compaction` it leaves segments as they were published.
-    pub(crate) fn start(store: Arc<Store>, compaction: Option<CompactionOptions>) -> Result<Self> {
+    /// Starts the thread, which looks for something to do every `period`. Without `compaction` it leaves segments as
+    /// they were published.
+    pub(crate) fn start(
+        store: Arc<Store>,
+        period: Duration,
+        compaction: Option<CompactionOptions>,
+    ) -> Result<Self> {
         let (stop, stopped) = channel();
         let run = move || {
-            let mut pause = PAUSE;
+            let mut pause = period;
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(pause) {
                 let begun = Instant::now();
                 let has_more = round(&store, compaction.as_ref());
-                pause = if has_more { begun.elapsed() } else { PAUSE };
+                pause = if has_more { begun.elapsed() } else { period };
             }
         };
         let thread = std::thread::Builder::new().name("care".to_owned()).spawn(run);

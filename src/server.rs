@@ -8,6 +8,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -19,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::care::Care;
+use crate::care::{Care, PERIOD};
 use crate::settings::{DEFAULT_LISTEN, Settings};
 use crate::system::System;
 
@@ -56,7 +57,8 @@ impl Server {
             Arc::new(System::new(Arc::clone(&supervisors), Arc::clone(&store), address));
         let engine = Engine::new(Arc::clone(&store), Arc::clone(&system), engine_options(settings, data))?;
         let compaction = settings.compaction.unwrap_or(true).then(CompactionOptions::default);
-        let care = Care::start(Arc::clone(&store), compaction)?;
+        let period = settings.care_period_ms.map_or(PERIOD, |ms| Duration::from_millis(ms.get()));
+        let care = Care::start(Arc::clone(&store), period, compaction)?;
         let parts =
             Parts { engine, supervisors: Arc::clone(&supervisors), store, system, metrics: Some(metrics) };
         let state = AppState::new(parts, api)?;

@@ -5,6 +5,7 @@
 //! are settings too; they stand in [`crate::limits`].
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -49,6 +50,10 @@ pub(crate) struct Settings {
     /// Whether small segments are merged while the store runs [default: true].
     #[arg(long, value_name = "BOOL", env = "OVATE_COMPACTION")]
     pub compaction: Option<bool>,
+
+    /// How often the store looks for segments to merge, to drop and to remove [default: 10000].
+    #[arg(long, value_name = "MS", env = "OVATE_CARE_PERIOD_MS")]
+    pub care_period_ms: Option<NonZeroU64>,
 
     /// Where backups of the running store are made [default: backups in the data folder].
     #[arg(long, value_name = "DIR", env = "OVATE_BACKUP_FOLDER")]

@@ -18,11 +18,6 @@
 #[path = "../../tests/corpus/mod.rs"]
 mod corpus;
 pub mod error;
-#[cfg(test)]
-#[path = "../../tests/corpus/fuzz.rs"]
-mod fuzz;
-#[cfg(test)]
-mod fuzz_tests;
 mod kafka;
 pub mod pipeline;
 pub mod spec;

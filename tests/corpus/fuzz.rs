@@ -1,7 +1,9 @@
 //! Inputs that nobody thought of: kept ones, changed at random, the same for the same seed.
 //!
-//! A target is a function of bytes that must not panic, and asserts what it can. `OVATE_FUZZ_ITERATIONS` runs it for
-//! longer, `OVATE_TEST_SEED` elsewhere; what makes it panic is printed.
+//! A target takes bytes, must not panic, and asserts what it can. `OVATE_FUZZ_ITERATIONS` runs it for longer,
+//! `OVATE_TEST_SEED` elsewhere; what makes it panic is printed. The targets stand in `fuzz/targets`.
+
+#![allow(unreachable_pub, dead_code)] // Tests and libFuzzer's entry points share it, and each needs a part.
 
 /// SplitMix64.
 struct Random(u64);
@@ -37,27 +39,37 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// Gives `target` the kept inputs, and then `iterations` changed ones. `words` are pieces that it knows.
-pub(crate) fn fuzz(
-    name: &str,
-    kept: &[Vec<u8>],
-    words: &[&str],
-    iterations: u64,
-    mut target: impl FnMut(&[u8]),
-) {
+/// What is given inputs: by [`fuzz`] here, by libFuzzer in the folder `fuzz`.
+pub trait Target {
+    /// What it is called.
+    const NAME: &'static str;
+    /// Pieces of inputs that it knows.
+    const WORDS: &'static [&'static str];
+    /// Inputs to begin with.
+    fn kept() -> Vec<Vec<u8>>;
+    /// Whatever is needed for all inputs.
+    fn new() -> Self;
+    /// Takes an input. Panics if it does what it must not.
+    fn run(&mut self, input: &[u8]);
+}
+
+/// Gives a target its kept inputs, and then `iterations` changed ones.
+pub fn fuzz<T: Target>(iterations: u64) -> T {
+    let (name, kept, mut target) = (T::NAME, T::kept(), T::new());
     let seed = setting("OVATE_TEST_SEED", 0x0f02_2026);
     let iterations = setting("OVATE_FUZZ_ITERATIONS", iterations);
     let mut random = Random(seed);
     for iteration in 0..kept.len() as u64 + iterations {
         let input = match kept.get(iteration as usize) {
             Some(input) => input.clone(),
-            None => changed(kept, words, &mut random),
+            None => changed(&kept, T::WORDS, &mut random),
         };
         let shown = Shown { name, seed, iteration, input: &input };
-        target(&input);
+        target.run(&input);
         drop(shown);
     }
     println!("fuzz {name}: {} kept inputs, {iterations} changed ones, seed {seed:#x}", kept.len());
+    target
 }
 
 fn changed(kept: &[Vec<u8>], words: &[&str], random: &mut Random) -> Vec<u8> {

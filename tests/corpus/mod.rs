@@ -8,6 +8,7 @@ use serde_json::Value;
 
 /// One case.
 #[derive(Debug)]
+#[allow(dead_code)] // Where inputs are only changed at random, nobody asks what was wrong with them.
 pub(crate) struct Case {
     /// Its line in the file, from 1.
     pub(crate) line: usize,

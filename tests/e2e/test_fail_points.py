@@ -22,6 +22,9 @@ from exactly_once import FIRST_MS, Ids, assert_exactly_once, create_topic, post,
 ENDS = int(os.environ.get("OVATE_TEST_ENDS_PER_POINT", "5"))
 AT_ONCE = 4
 SUPERVISOR = "/druid/indexer/v1/supervisor"
+RULES = "/druid/coordinator/v1/rules"
+# What the store does for itself, it does soon.
+CARE = ("--care-period-ms", "50")
 
 
 class Place:
@@ -30,10 +33,13 @@ class Place:
     def __init__(self, binary: str, folder: Path, point: str) -> None:
         self.point = point
         self.topic = "FP_" + point.replace(".", "_").upper()
-        self.server = Server(binary, folder / point / "data", open=True)
+        self.kind = point.split(".")[0]
+        flags = CARE if self.kind in ("compact", "rules", "retention") else ()
+        self.server = Server(binary, folder / point / "data", *flags, open=True)
         self.ids = Ids(self.topic)
         self.turn = 0
         self.begun: list[str] = []
+        self.ruled: list[str] = []
 
     def action(self) -> Callable[[], None]:
         """What leads to the place."""
@@ -46,12 +52,13 @@ class Place:
             "spec": self.change_spec, "suspend": self.suspend_and_resume, "resume": self.suspend_and_resume,
             "reset": self.reset, "offsets": self.set_offsets, "task": self.shut_down_task, "terminate": self.terminate,
             "unused": self.drop_another, "kill": self.drop_another, "shutdown": self.shut_down,
+            "rules": self.rule_another_out, "retention": self.rule_another_out,
         }  # fmt: skip
-        return of_its_own.get(self.point) or of_its_kind.get(self.point.split(".")[0]) or self.produce
+        return of_its_own.get(self.point) or of_its_kind.get(self.kind) or self.produce
 
     def limits(self) -> dict[str, int]:
         # A reset reads again what is published, as Druid's does: there, nothing is.
-        return {} if self.point.startswith("reset.") else {"maxRowsPerSegment": 40}
+        return {} if self.kind == "reset" else {"maxRowsPerSegment": 40}
 
     def ask(self, path: str, body: object = None) -> None:
         assert self.server.post(path, body).ok
@@ -109,11 +116,21 @@ class Place:
         self.begun.append(name)
         self.wait("its row", lambda: self.server.count(name) == 1)
 
-    def drop_another(self) -> None:
+    def another_segment(self) -> str:
         """Of another datasource, so that what is dropped is not missed."""
         name = self.another()
         published = f"SELECT 1 FROM sys.segments WHERE datasource = '{name}' AND is_published = 1"
         self.wait("its segment", lambda: self.server.sql(published))
+        return name
+
+    def rule_another_out(self) -> None:
+        name = self.another_segment()
+        self.ruled.append(name)
+        self.ask(f"{RULES}/{name}", [{"type": "dropForever"}])
+        self.wait("it to be dropped", lambda: self.server.count(name) == 0)
+
+    def drop_another(self) -> None:
+        name = self.another_segment()
         url = f"{self.server.url}/druid/coordinator/v1/datasources/{name}"
         assert requests.delete(url, timeout=10).ok
         hour = FIRST_MS // 3_600_000 * 3_600_000
@@ -153,6 +170,10 @@ class Place:
         for name in self.begun:
             post(self.server, spec(name, maxRowsPerSegment=1))
             assert_exactly_once(self.server, name, {0})
+        for name in self.ruled:
+            # A rule that is stored is followed, by whatever process; one that is not was never answered.
+            if self.server.get(f"{RULES}/{name}"):
+                self.wait("it to be dropped", lambda name=name: self.server.count(name) == 0)
         self.server.kill()
         verified = self.run("verify", self.server.folder)
         assert verified.returncode == 0, f"{self.point}: {verified.stdout}{verified.stderr}"
@@ -170,14 +191,14 @@ class Place:
         post(self.server, spec(self.topic, **self.limits()))
         self.produce()
         self.server.kill()
-        if self.point.startswith("backup."):
+        if self.kind == "backup":
             self.end_backups()
         elif self.point in ("catalog.written", "catalog.in_place"):
             self.end_before_there_is_a_catalog()
         else:
             for turn in range(1, ENDS + 1):
-                # A process is shut down once.
-                self.end(1 if self.point.startswith("shutdown.") else turn)
+                # A process is shut down once, and looks after its segments only now and then.
+                self.end(1 if self.kind in ("shutdown", "compact", "rules", "retention") else turn)
         self.check()
 
     def end_before_there_is_a_catalog(self) -> None:

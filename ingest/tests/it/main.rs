@@ -7,7 +7,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod changes;
+#[path = "../../../tests/corpus/mod.rs"]
+mod corpus;
 mod disks;
+#[path = "../../../tests/corpus/fuzz.rs"]
+mod fuzz;
+mod fuzzed;
+#[path = "../../../fuzz/targets/instant.rs"]
+mod instant;
+#[path = "../../../fuzz/targets/message.rs"]
+mod message;
 mod reading;
 mod setup;
+#[path = "../../../fuzz/targets/specification.rs"]
+mod specification;
 mod trouble;

@@ -8,13 +8,19 @@ mod answers;
 #[path = "../../../tests/corpus/mod.rs"]
 mod corpus;
 mod data;
+#[path = "../../../tests/corpus/fuzz.rs"]
+mod fuzz;
+mod fuzzed;
 mod hostile;
+mod losses;
 mod multi_value;
 mod oracles;
 mod overload;
 mod recorded;
 mod running;
 mod semantics;
+#[path = "../../../fuzz/targets/statement.rs"]
+mod statement;
 mod superset;
 #[path = "../table/mod.rs"]
 mod table;

@@ -2,7 +2,7 @@
 //!
 //! * *Ternary logic* (TLP): rows where `p` is true, false and NULL are together all rows.
 //! * *Without pushdown* (NoREC): a condition counted as a filter and as a value gives the same.
-//! * *Other ways*: sealed or hot, with bitmaps or without, on one thread or eight, rows are the same.
+//! * *Other ways*: sealed, compacted or hot, with bitmaps or without, on one thread or eight, rows are the same.
 //!
 //! Statements come from a seed, which is printed. `OVATE_TEST_SEED` takes another one, and
 //! `OVATE_TEST_STATEMENTS` more or fewer statements.

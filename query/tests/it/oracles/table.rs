@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ovate_query::scan::PostingsUse;
 use ovate_query::{Engine, EngineOptions, NoSystem};
-use ovate_storage::{Progress, Store, StoreOptions};
+use ovate_storage::{CompactionOptions, Progress, Store, StoreOptions};
 
 use crate::table::{self, Dice, Row, START_MS};
 
@@ -38,6 +38,8 @@ enum Sealed {
     All,
     None,
     Half,
+    /// All of them, a quarter at a time, and merged afterwards.
+    Compacted,
 }
 
 fn store(folder: &Path, sealed: Sealed) -> Arc<Store> {
@@ -50,9 +52,15 @@ fn store(folder: &Path, sealed: Sealed) -> Arc<Store> {
         let batch = table::batch(&mut writer, rows);
         writer.append(batch, &Progress::default(), START_MS).unwrap();
         drop(writer);
-        if matches!((sealed, number), (Sealed::All, 3) | (Sealed::Half, 1)) {
+        if matches!((sealed, number), (Sealed::All, 3) | (Sealed::Half, 1) | (Sealed::Compacted, _)) {
             datasource.publish(START_MS).unwrap();
         }
+    }
+    if matches!(sealed, Sealed::Compacted) {
+        let options = CompactionOptions { quiet_ms: 0, ..CompactionOptions::default() };
+        while datasource.compact(&options, START_MS).unwrap().is_some() {}
+        // A segment a day.
+        assert_eq!(store.segment_records(None).unwrap().len(), 3);
     }
     store
 }
@@ -65,10 +73,11 @@ pub(super) struct Worlds {
 
 impl Worlds {
     pub(super) fn new() -> Self {
-        let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+        let folders: Vec<_> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
         let sealed = store(folders[0].path(), Sealed::All);
         let hot = store(folders[1].path(), Sealed::None);
         let half = store(folders[2].path(), Sealed::Half);
+        let compacted = store(folders[3].path(), Sealed::Compacted);
         let engine = |store: &Arc<Store>, threads, postings| {
             let options =
                 EngineOptions { threads, postings, rows_per_thread_min: 0, ..EngineOptions::default() };
@@ -79,6 +88,7 @@ impl Worlds {
             ("sealed, bitmaps always", engine(&sealed, 1, PostingsUse::Always)),
             ("sealed, bitmaps never", engine(&sealed, 1, PostingsUse::Never)),
             ("sealed, eight threads", engine(&sealed, 8, PostingsUse::Auto)),
+            ("compacted", engine(&compacted, 1, PostingsUse::Auto)),
             ("hot", engine(&hot, 1, PostingsUse::Auto)),
             ("half sealed, half hot, eight threads", engine(&half, 8, PostingsUse::Always)),
         ];

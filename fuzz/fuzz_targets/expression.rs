@@ -1,0 +1,3 @@
+#![no_main]
+
+ovate_fuzz::entry!(ovate_fuzz::expression::Expressions);
