@@ -143,7 +143,7 @@ def ovate(
     say("  ovate: starts with these rows")
     ready = f'SELECT COUNT(*) FROM "{workload.main.name}"'
     results["start"][workload.title] = measure.starts(server, ready, 7)
-    if workload.scans and measure.CAN_FORGET_FILES:
+    if workload.scans:
         say("  ovate: cold")
         data["cold"]["Ovate"] = {query.name: measure.cold_server(server, query) for query in asked(workload.queries, server)}
     for label, cores in measure.core_sets(workload):
@@ -199,7 +199,7 @@ def peer(name: str, results: dict[str, Any], workload: Workload, data: dict[str,
     data["latency"][title] = found["latency"]
     data["bytes"][title] = found["bytes"][workload.main.name]
     data["rss_mib"][title] = found["rss_mib"]
-    if workload.scans and measure.CAN_FORGET_FILES:
+    if workload.scans:
         data["cold"][title] = {
             query.name: peers.apart(measure.cold_peer, name, folder, workload.files, query) for query in questions
         }
