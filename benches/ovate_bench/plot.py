@@ -35,6 +35,7 @@ def draw(results: dict[str, Any], file: Path) -> None:
             )  # fmt: skip
             labels.setdefault(name, marks)
         panel.set(xscale="log", title=title, yticks=range(len(queries)), yticklabels=queries, ylim=(len(queries) - 0.5, -0.5))
+        panel.xaxis.set_major_formatter("{x:g}")
         panel.grid(axis="both", color="#dddddd", linewidth=0.6)
         panel.set_axisbelow(True)
     panels[-1, 0].set_xlabel("median, milliseconds (logarithmic); further left is faster")
