@@ -78,7 +78,7 @@ def times(title: str, latency: Latency) -> list[str]:
 
 def ratios(latency: Latency, groups: dict[str, str]) -> list[str]:
     """How many times as long each system's median is as Ovate's on sealed rows, and the geometric mean per group."""
-    others = [name for name in latency if name != OURS and name != f"{OURS}, hot"]
+    others = [name for name in latency if not name.startswith(OURS)]
     if OURS not in latency or not others:
         return []
     ratio = {
