@@ -167,13 +167,15 @@ def scans(events: Events) -> list[Query]:
         Query(
             "scan",
             "SUM(float)",
-            lambda d: f'SELECT SUM("deviceLatitude") AS "sum" FROM {d.table(table)}',
+            lambda d: f'SELECT {d.sum_of_float("deviceLatitude")} AS "sum" FROM {d.table(table)}',
             [(float(values.sum()),)],
         ),
         Query(
             "scan",
             "SUM(float) by day",
-            lambda d: f'SELECT {d.floor("day")} AS "t", SUM("deviceLatitude") AS "sum" FROM {d.table(table)} GROUP BY 1',
+            lambda d: (
+                f'SELECT {d.floor("day")} AS "t", {d.sum_of_float("deviceLatitude")} AS "sum" FROM {d.table(table)} GROUP BY 1'
+            ),
             [((int(day) + int(days.min())) * DAY_MS, float(by_day[day])) for day in np.flatnonzero(by_day).tolist()],
         ),
         *buckets(events)[:1],

@@ -92,7 +92,7 @@ class Kafka:
             until("the topic to go", lambda: topic not in admin.list_topics(timeout=20).topics, 30, 0.2)
         admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])[topic].result(30)
 
-    def produce(self, topic: str, messages: Iterable[bytes]) -> float:
+    def produce(self, topic: str, messages: Iterable[bytes], compression: str = "none") -> float:
         """Gives the seconds it took; they are the producer's, not a measurement of the store."""
         self.fresh_topic(topic)
         producer = Producer(
@@ -100,6 +100,7 @@ class Kafka:
                 "bootstrap.servers": self.address,
                 "linger.ms": 50,
                 "batch.size": 1_000_000,
+                "compression.type": compression,
                 "queue.buffering.max.messages": 1_000_000,
             }
         )

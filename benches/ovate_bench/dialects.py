@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from .data import iso
 
+SUMMED_IN_64_BITS = 'SUM(CAST("{column}" AS DOUBLE))'  # for those that sum FLOAT in 32, and are wrong in the fourth digit
 UNITS = ("minute", "hour", "day", "month", "year")
 
 
@@ -16,6 +17,7 @@ class Dialect:
     bucket: str = "date_trunc('{unit}', {column})"
     units: dict[str, str] = field(default_factory=dict)
     schema: str = ""
+    float_sum: str = 'SUM("{column}")'  # in 64 bits
 
     def floor(self, unit: str, column: str = '"__time"') -> str:
         assert unit in UNITS
@@ -23,6 +25,9 @@ class Dialect:
 
     def table(self, name: str) -> str:
         return f'{self.schema}"{name}"'
+
+    def sum_of_float(self, column: str) -> str:
+        return self.float_sum.format(column=column)
 
     @staticmethod
     def instant(time_ms: int) -> str:

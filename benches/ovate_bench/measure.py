@@ -24,8 +24,6 @@ from .workloads import Table, Workload, specification
 
 WARM_UPS, RUNS_MIN, RUNS_MAX, SECONDS_MAX = 3, 15, 300, 2.0
 IDLE_SECONDS = 3
-PAGE_CACHE = Path("/proc/sys/vm/drop_caches")
-CAN_FORGET_FILES = os.access(PAGE_CACHE, os.W_OK)  # root may
 
 
 def post(server: Server, spec: dict[str, Any]) -> None:
@@ -49,8 +47,8 @@ def ingest(server: Server, table: Table) -> dict[str, float]:
         seen = client.count(datasource)
         if seen and not first_rows:
             first_s, first_rows = time.monotonic() - began, seen
-        if time.monotonic() - began > 1800:
-            raise TimeoutError(f"{server.name}: {seen} of {rows} rows of {datasource} after half an hour")
+        if time.monotonic() - began > 1800 + rows / 20_000:
+            raise TimeoutError(f"{server.name}: {seen} of {rows} rows of {datasource}")
     took_s = time.monotonic() - began
     if seen != rows:
         raise AssertionError(f"{server.name}: {seen} rows in {datasource}, {rows} were produced")
@@ -139,7 +137,7 @@ def peer(name: str, folder: Path, files: Tables, asked: list[Asked], load: bool)
 
 def cold_server(server: Ovate, query: Asked) -> float:
     """Milliseconds of the first statement of a process whose files are not in memory."""
-    forget_files()
+    forget_files(server.folder)
     server.start()
     try:
         return timed_ms(server.prepared(query.sql))
@@ -149,7 +147,7 @@ def cold_server(server: Ovate, query: Asked) -> float:
 
 def cold_peer(name: str, folder: Path, files: Tables, query: Asked) -> float:
     """The same; runs in a process of its own."""
-    forget_files()
+    forget_files(folder, *files.values())
     system = open_peer(name, folder, files)
     try:
         return timed_ms(system.prepared(query.sql))
@@ -157,9 +155,14 @@ def cold_peer(name: str, folder: Path, files: Tables, query: Asked) -> float:
         system.close()
 
 
-def forget_files() -> None:
-    os.sync()
-    PAGE_CACHE.write_text("3")
+def forget_files(*places: Path) -> None:
+    """Takes these files, and those in these folders, out of the page cache, and leaves all others there."""
+    for place in places:
+        for file in [place, *place.rglob("*")]:
+            if file.is_file():
+                with file.open("rb") as opened:
+                    os.fsync(opened.fileno())
+                    os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def timed_ms(run: Callable[[], object]) -> float:

@@ -13,9 +13,17 @@ matplotlib.rcParams["svg.hashsalt"] = "ovate"  # the same figures give the same 
 from matplotlib import pyplot  # noqa: E402
 
 COLOURS = {
-    "Ovate": "#d62728", "Ovate, hot": "#ff9896", "DuckDB": "#e6b800", "chdb": "#8c564b", "Polars": "#1f77b4",
-    "DataFusion, Parquet": "#9467bd", "QuestDB": "#2ca02c", "Druid": "#111111", "Druid, hot": "#999999",
-}  # fmt: skip
+    "Ovate": "#d62728",
+    "Ovate, hot": "#ff9896",
+    "Ovate, caches on": "#ff7f0e",
+    "DuckDB": "#e6b800",
+    "chdb": "#8c564b",
+    "Polars": "#1f77b4",
+    "DataFusion, Parquet": "#9467bd",
+    "QuestDB": "#2ca02c",
+    "Druid": "#111111",
+    "Druid, hot": "#999999",
+}
 
 
 def draw(results: dict[str, Any], file: Path) -> None:
@@ -35,6 +43,7 @@ def draw(results: dict[str, Any], file: Path) -> None:
             )  # fmt: skip
             labels.setdefault(name, marks)
         panel.set(xscale="log", title=title, yticks=range(len(queries)), yticklabels=queries, ylim=(len(queries) - 0.5, -0.5))
+        panel.xaxis.set_major_formatter("{x:g}")
         panel.grid(axis="both", color="#dddddd", linewidth=0.6)
         panel.set_axisbelow(True)
     panels[-1, 0].set_xlabel("median, milliseconds (logarithmic); further left is faster")

@@ -78,7 +78,7 @@ def times(title: str, latency: Latency) -> list[str]:
 
 def ratios(latency: Latency, groups: dict[str, str]) -> list[str]:
     """How many times as long each system's median is as Ovate's on sealed rows, and the geometric mean per group."""
-    others = [name for name in latency if name != OURS and name != f"{OURS}, hot"]
+    others = [name for name in latency if not name.startswith(OURS)]
     if OURS not in latency or not others:
         return []
     ratio = {
@@ -109,18 +109,19 @@ def on_cores(data: dict[str, Any]) -> list[str]:
     """Rows per second on one core, and how much faster two are."""
     if not data["cores"]:
         return []
-    one, two = data["cores"]["one core"], data["cores"]["two cores"]
+    one, two = (data["cores"].get(name, {}) for name in ("one core", "two cores"))
     rows = []
-    for query in next(iter(one.values())):
+    both = {system: runs for system, runs in one.items() if system in two}  # a run may have been cut short
+    for query in next(iter(both.values()), ()):
         row = [query]
-        for system, runs in one.items():
+        for system, runs in both.items():
             p50_ms = runs[query]["p50_ms"]
             row.append(f"{data['rows'] / p50_ms / 1e6:.3f} ({p50_ms / two[system][query]['p50_ms']:.2f} x)")
         rows.append(row)
     return [
         "Every row looked at, on one core: G rows/s (and how many times as fast on two):",
         "",
-        *table(["query", *one], rows),
+        *table(["query", *both], rows),
     ]
 
 

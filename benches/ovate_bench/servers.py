@@ -23,13 +23,12 @@ class Server:
     name, title, dialect = "", "", DRUID
 
     def __init__(self, url: str, kafka: Kafka) -> None:
-        self.url, self.kafka = url, kafka
+        self.url, self.kafka, self.cached = url, kafka, False
         self.client = Client(url)
 
-    @staticmethod
-    def body(sql: str, cached: bool = False) -> dict[str, Any]:
+    def body(self, sql: str) -> dict[str, Any]:
         """Caches off by context, or as the server is configured."""
-        return {"query": sql, "context": {} if cached else dict.fromkeys(CACHES, False)}
+        return {"query": sql, "context": {} if self.cached else dict.fromkeys(CACHES, False)}
 
     def rows(self, sql: str) -> list[Any]:
         return self.client.sql(sql)

@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from ..dialects import Dialect
+from ..dialects import SUMMED_IN_64_BITS, Dialect
 from . import InProcess, Tables, repeating
 
 
 class Polars(InProcess):
     title = "Polars"
-    dialect = Dialect()
+    dialect = Dialect(float_sum=SUMMED_IN_64_BITS)
 
     def __init__(self, folder: Path, tables: Tables) -> None:
         super().__init__(folder, tables)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ..client import Client, unchunk
 from ..components import SCRIPTS, free_port
-from ..dialects import Dialect
+from ..dialects import SUMMED_IN_64_BITS, Dialect
 from . import Tables, repeating
 
 TYPES = {"int64": "LONG", "int32": "INT", "double": "DOUBLE", "float": "FLOAT", "string": "VARCHAR"}
@@ -25,7 +25,9 @@ TYPES = {"int64": "LONG", "int32": "INT", "double": "DOUBLE", "float": "FLOAT", 
 class QuestDb:
     title = "QuestDB"
     dialect = Dialect(
-        "timestamp_floor('{unit}', {column})", {"minute": "1m", "hour": "1h", "day": "1d", "month": "1M", "year": "1y"}
+        "timestamp_floor('{unit}', {column})",
+        {"minute": "1m", "hour": "1h", "day": "1d", "month": "1M", "year": "1y"},
+        float_sum=SUMMED_IN_64_BITS,
     )
 
     def __init__(self, folder: Path, tables: Tables) -> None:
