@@ -164,12 +164,13 @@ extern "C" fn on_bus_error(signal: c_int, info: *mut siginfo_t, context: *mut c_
     let Some(installed) = INSTALLED.get() else { return };
     // SAFETY: the kernel gives a valid `siginfo_t` to a handler with SA_SIGINFO, with an address for SIGBUS.
     let address = unsafe { (*info).si_addr() } as usize;
-    if let Some(slot) = find(address)
-        && replace(slot, address, installed.page_bytes)
-    {
+    if let Some(slot) = find(address) {
+        // Before there are zeros: another thread may read one at once, and ask.
         slot.is_lost.store(true, Ordering::Release);
         LOSSES.fetch_add(1, Ordering::AcqRel);
-        return;
+        if replace(slot, address, installed.page_bytes) {
+            return;
+        }
     }
     // SAFETY: what was in place before is called as it asked to be called.
     unsafe { hand_on(&installed.previous, signal, info, context) }
