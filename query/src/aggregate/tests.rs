@@ -258,7 +258,7 @@ proptest! {
 #[test]
 fn what_was_read_once_is_not_read_again() {
     let mut fixture = large();
-    let cache = Arc::new(PartialCache::with_bounds(1 << 20, 1000, 4));
+    let cache = Arc::new(PartialCache::with_bounds(1 << 20, 500, 4));
     let sql = "SELECT city, level, COUNT(*), SUM(serial) FROM events GROUP BY city, level";
     let recalled = |fixture: &Fixture, sql: &str| {
         let [recalled, read] =
