@@ -65,15 +65,19 @@ def dashboard(events: Events, alerts: Alerts) -> list[Query]:
         Query(
             "dashboard",
             live,
-            lambda d: (
-                f'{GRID}COUNT(*) AS "count" FROM {d.table("EVENTS_GEO")} '
-                f'WHERE "__time" >= {d.instant(begin_ms)} AND {PLACES} {BY_PLACE} "count" DESC LIMIT {LIMIT}'
-            ),
+            lambda d: newest_places(d, begin_ms),
             by_place(names, events.device[fresh]),
             descending=2,
             limit=LIMIT,
         ),
     ]
+
+
+def newest_places(d: Dialect, begin_ms: int) -> str:
+    return (
+        f'{GRID}COUNT(*) AS "count" FROM {d.table("EVENTS_GEO")} '
+        f'WHERE "__time" >= {d.instant(begin_ms)} AND {PLACES} {BY_PLACE} "count" DESC LIMIT {LIMIT}'
+    )
 
 
 def floor(events: Events) -> list[Query]:

@@ -24,6 +24,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 WORKLOADS = ("case-study", "ssb", "tpch")
 SYSTEMS = ("ovate", *PEERS, "druid")
 GROWTH = "5M"
+LIVE_ROWS_PER_S = 50_000
 CROWD, CROWD_SECONDS, CROWD_ROWS_MAX = 64, 8, 1_000_000
 DISK_BYTES_PER_ROW = 300  # a compressed message in the broker's log, and what every system makes of it
 
@@ -245,6 +246,13 @@ def freshness(options: argparse.Namespace, results: dict[str, Any], kafka: Kafka
             "Kafka alone, a plain consumer": measure.kafka_alone(kafka, rate, seconds),
             "Ovate": measure.freshness(server, rate, seconds),
         }
+    finally:
+        server.stop()
+    server = Ovate(options.binary, options.work / "live" / "data", kafka)
+    server.start()
+    try:
+        say(f"the dashboard while {LIVE_ROWS_PER_S:,} rows/s come in")
+        results["live"] = measure.live(server, LIVE_ROWS_PER_S, seconds)
     finally:
         server.stop()
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from confluent_kafka import Consumer, TopicPartition
 
+from .case_study import MINUTE_MS, newest_places
 from .client import Client, unchunk, until
 from .components import Kafka, cpu_s, memory_mib
 from .peers import System, Tables, open_peer
@@ -204,6 +205,23 @@ def freshness(server: Ovate, rate: int, seconds: int) -> dict[str, float]:
     until("all fresh rows", lambda: client.count("EVENTS_GEO") == sent["rows"], 30)
     figures = delays(answered_ms, newest_ms, sent, seconds)
     return {**figures, "answers": len(answered_ms), "cores_used": round(used, 2)}
+
+
+def live(server: Ovate, rate: int, seconds: int) -> dict[str, float]:
+    """The events' statement over the last two minutes, its times moving as a dashboard's do, while rows come in."""
+    server.kafka.fresh_topic("EVENTS_GEO")
+    post(server, specification("events_geo"))
+    client, times = server.client, []
+    producer = stamping(server.kafka, rate, seconds)
+    until("the first fresh row", lambda: client.count("EVENTS_GEO") > 0, 60)
+    while producer.poll() is None:
+        sql = newest_places(server.dialect, int(time.time() * 1000) - 2 * MINUTE_MS)
+        ask = server.prepared(sql)
+        times.append(timed_ms(ask) / 1000)
+        time.sleep(0.01)
+    sent = report_of(producer)
+    until("all fresh rows", lambda: client.count("EVENTS_GEO") == sent["rows"], 30)
+    return {**summary(times), "rows_per_s": round(sent["rows"] / (sent["last_ms"] - sent["first_ms"]) * 1000)}
 
 
 def kafka_alone(kafka: Kafka, rate: int, seconds: int) -> dict[str, float]:
