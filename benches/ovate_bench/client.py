@@ -102,12 +102,12 @@ class Client:
             return 0
 
 
-END = re.compile(rb"(?:\A|\r\n)0+\r\n\r\n\Z")
+END = re.compile(rb"(?:\A|\r\n)0+\r\n(?:[^\r\n]+\r\n)*\r\n\Z")
 
 
 def is_complete(body: bytearray) -> bool:
-    """The last chunk has come. JSON holds no carriage return, so it cannot be mistaken."""
-    return END.search(body[-16:]) is not None
+    """The last chunk and its trailers have come. JSON holds no carriage return, so they cannot be mistaken."""
+    return body.endswith(b"\r\n\r\n") and END.search(body[-1024:]) is not None
 
 
 def unchunk(body: bytes) -> bytes:

@@ -18,9 +18,11 @@ def write(results: dict[str, Any], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     stem = results["started"].replace(":", "")
     (folder / f"{stem}.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    plot.draw(results, folder / f"{stem}.svg")
-    page = folder / f"{stem}.md"
-    page.write_text(markdown(results, f"{stem}.svg"))
+    page, picture = folder / f"{stem}.md", folder / f"{stem}.svg"
+    measured = any(data["latency"] for data in results["data"].values())  # a run may have been cut short
+    if measured:
+        plot.draw(results, picture)
+    page.write_text(markdown(results, picture.name if measured else None))
     return page
 
 
