@@ -50,7 +50,8 @@ def test_a_server_that_is_not_there_is_said_to_be_not_there(superset: Superset) 
 
 def test_supersets_own_check_finds_the_dialect_and_the_engine_spec(demo: Demo, superset_url: str) -> None:
     folder = Path(os.environ.get("SUPERSET_DIR", VENV.parent / "superset"))
-    environment = {**os.environ, "SUPERSET_CONFIG_PATH": str(folder / "superset_config.py")}
+    settings = ROOT / "tests" / "components" / "superset_config.py"
+    environment = {**os.environ, "SUPERSET_HOME": str(folder), "SUPERSET_CONFIG_PATH": str(settings)}
     ran = subprocess.run(
         [str(VENV / "bin" / "superset"), "test-db", demo.ovate_uri],
         env=environment,
