@@ -104,7 +104,7 @@ pub(crate) struct Demo {
     /// No doors that reject almost everyone, so no alerts.
     #[arg(long)]
     pub no_disruption: bool,
-    /// Settings. Without a data folder, a temporary one is used and removed at the end.
+    /// Settings. A data folder must be new; without one, a temporary one is used and removed at the end.
     #[command(flatten)]
     pub settings: Settings,
 }

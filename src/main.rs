@@ -11,11 +11,11 @@ mod server;
 mod settings;
 mod system;
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
 use server::Server;
@@ -39,10 +39,14 @@ fn run(cli: Cli) -> Result<()> {
     if let Ok(place) = std::env::var("OVATE_FAIL_POINT") {
         ovate_storage::fail_point::arm(&place)?;
     }
+    let unknown = settings::unknown_variables(&Cli::command(), std::env::vars_os())?;
     match cli.command {
         Command::Serve(serve) => {
             let settings = serve.settings.with_file(serve.config.as_deref())?;
             start_log(&settings, "info")?;
+            for variable in unknown {
+                tracing::warn!(variable, "no setting has this variable");
+            }
             let data = settings.data.clone().context("say where the data is: --data DIR")?;
             runtime()?.block_on(async {
                 let server = Server::start(&settings, &data).await?;
@@ -90,6 +94,7 @@ fn start_log(settings: &Settings, default: &str) -> Result<()> {
     // A log that cannot be written, on a full disk above all, must not end the process: reporting that would panic.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
     if settings.log_json == Some(true) {

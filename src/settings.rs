@@ -4,6 +4,8 @@
 //! a variable, a variable over the file. A key that does not exist is refused with the nearest one that does. Limits
 //! are settings too; they stand in [`crate::limits`].
 
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,9 @@ use ovate_ingest::OffsetPolicy;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
+
+/// How the names of all variables begin.
+const PREFIX: &str = "OVATE_";
 
 /// Where a store listens unless told otherwise: the port on which Druid's router is expected.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:8888";
@@ -147,6 +152,34 @@ impl Settings {
     }
 }
 
+/// How alike two names are, from 0 to 1, from which on one is taken for a slip of the pen for the other.
+const ALIKE: f64 = 0.9;
+
+/// The variables named `OVATE_…` that no argument of `command` has. An error if one is nearly the name of one that has:
+/// what was meant to be set would not be. Scripts around the program have variables of their own.
+pub(crate) fn unknown_variables(
+    command: &Command,
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Vec<String>> {
+    let arguments = command.get_subcommands().flat_map(Command::get_arguments);
+    let known: BTreeSet<&str> =
+        arguments.filter_map(|argument| argument.get_env().and_then(OsStr::to_str)).collect();
+    let mut unknown = Vec::new();
+    for (name, _) in variables {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX) && !known.contains(name))
+        else {
+            continue;
+        };
+        let likeness = |known: &str| strsim::jaro_winkler(&known[PREFIX.len()..], &name[PREFIX.len()..]);
+        let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        if let Some(nearest) = nearest.filter(|nearest| likeness(nearest) >= ALIKE) {
+            bail!("unknown variable {name}; did you mean {nearest}?");
+        }
+        unknown.push(name.to_owned());
+    }
+    Ok(unknown)
+}
+
 fn pairs(values: Option<&[String]>, key: &str, example: &str) -> Result<Vec<(String, String)>> {
     values
         .unwrap_or_default()
@@ -162,7 +195,25 @@ fn pairs(values: Option<&[String]>, key: &str, example: &str) -> Result<Vec<(Str
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn a_variable_that_is_nearly_a_settings_is_refused_and_others_are_named() {
+        let unknown = |names: &[&str]| {
+            let variables = names.iter().map(|name| ((*name).into(), "1".into()));
+            unknown_variables(&Cli::command(), variables).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            unknown(&["OVATE_LISTN"]),
+            Err("unknown variable OVATE_LISTN; did you mean OVATE_LISTEN?".into())
+        );
+        let names =
+            ["OVATE_DATA", "OVATE_URL", "OVATE_QUERY_CACHE_MIB", "PATH", "OVATE_BIN", "OVATE_TEST_SEED"];
+        assert_eq!(unknown(&names), Ok(vec!["OVATE_BIN".into(), "OVATE_TEST_SEED".into()]));
+    }
 
     #[test]
     fn an_unknown_key_names_the_nearest_one() {

@@ -17,7 +17,7 @@ mod feed;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rdkafka::mocking::MockCluster;
 use tokio_util::sync::CancellationToken;
 
@@ -107,6 +107,13 @@ struct DataFolder {
 impl DataFolder {
     fn new(given: Option<PathBuf>) -> Result<Self> {
         if let Some(path) = given {
+            // Its offsets are those of a broker that is gone, so nothing would be read.
+            ensure!(
+                !path.join("catalog.redb").exists(),
+                "{} holds data already; a demonstration needs a new folder, as its broker lives no longer than it does. \
+                 `ovate serve --data {0}` shows what is there",
+                path.display()
+            );
             return Ok(Self { path, temporary: false });
         }
         let path = std::env::temp_dir().join(format!("ovate-demo-{}", std::process::id()));
@@ -127,11 +134,12 @@ impl Drop for DataFolder {
 
 #[cfg(test)]
 mod tests {
-    //! The feed's two jobs against one run of the real ones.
+    //! The feed's two jobs against one run of the real ones, and where data may go.
 
     use std::collections::HashMap;
     use std::io::Read;
 
+    use super::DataFolder;
     use super::alerts::{Alert, AlertWindows};
     use super::city::Device;
     use super::enrich::{Event, EventGeo, enrich};
@@ -147,6 +155,17 @@ mod tests {
         let path = format!("{}/tests/data/devices_zurich.json", env!("CARGO_MANIFEST_DIR"));
         let devices: Vec<Device> = serde_json::from_reader(std::fs::File::open(path).unwrap()).unwrap();
         devices.into_iter().map(|device| (device.device_id.clone(), device)).collect()
+    }
+
+    #[test]
+    fn a_folder_of_an_earlier_demonstration_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        assert!(DataFolder::new(Some(path.clone())).is_ok());
+        drop(ovate_storage::Store::open(&path, ovate_storage::StoreOptions::default()).unwrap());
+        let error = DataFolder::new(Some(path.clone())).err().unwrap().to_string();
+        assert!(error.contains("holds data already") && error.contains("ovate serve --data"), "{error}");
+        assert!(path.join("catalog.redb").exists());
     }
 
     #[test]

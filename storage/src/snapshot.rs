@@ -14,7 +14,7 @@ use crate::error::{Result, StorageError};
 use crate::hot::HotPart;
 use crate::schema::{COMPANION_PREFIX, ColumnSpec, ColumnType, TIME_COLUMN, TableSchema};
 use crate::segment::{BlockStats, Postings, Segment};
-use crate::time::Interval;
+use crate::time::{Granularity, Interval};
 
 /// All rows of a datasource at one moment.
 #[derive(Debug, Clone)]
@@ -309,5 +309,17 @@ impl Snapshot {
     /// The number of rows stored.
     pub fn rows(&self) -> usize {
         self.parts.iter().map(Part::rows).sum()
+    }
+
+    /// The time chunks that the rows which are not published lie in; without `granularity`, the times that they
+    /// have. `None`: there are no such rows.
+    pub fn hot_interval(&self, granularity: Option<&Granularity>) -> Option<Interval> {
+        let hot = || self.parts.iter().filter(|part| matches!(part, Part::Hot(_)) && part.rows() > 0);
+        let first_ms = hot().map(|part| part.time_range().0).min()?;
+        let last_ms = hot().map(|part| part.time_range().1).max()?;
+        Some(match granularity {
+            Some(chunk) => Interval::new(chunk.bucket(first_ms).start_ms, chunk.bucket(last_ms).end_ms),
+            None => Interval::new(first_ms, last_ms.saturating_add(1)),
+        })
     }
 }

@@ -23,35 +23,21 @@ pub(crate) struct Served {
 /// The segments behind a snapshot, in order of time. `granularity` gives the time chunks of hot rows.
 pub(crate) fn served(snapshot: &Snapshot, granularity: Option<&Granularity>) -> Vec<Served> {
     let mut by_id = BTreeMap::new();
-    let mut hot: Option<(Interval, u64)> = None;
+    let mut hot_bytes = 0;
     for part in snapshot.parts.iter().filter(|part| part.rows() > 0) {
         match part {
             Part::Segment(segment) => {
                 let record = segment.handle().record();
                 by_id.entry(record.id.clone()).or_insert_with(|| from_record(record));
             }
-            Part::Hot(_) => {
-                let chunks = chunks_of(part.time_range(), granularity);
-                let (known, bytes) = hot.unwrap_or((chunks, 0));
-                let start_ms = known.start_ms.min(chunks.start_ms);
-                let end_ms = known.end_ms.max(chunks.end_ms);
-                hot = Some((Interval::new(start_ms, end_ms), bytes + part.bytes()));
-            }
+            Part::Hot(_) => hot_bytes += part.bytes(),
         }
     }
     let mut all: Vec<_> = by_id.into_values().collect();
-    all.extend(hot.map(|(interval, size_bytes)| from_hot(&snapshot.datasource, interval, size_bytes)));
+    let hot = snapshot.hot_interval(granularity);
+    all.extend(hot.map(|interval| from_hot(&snapshot.datasource, interval, hot_bytes)));
     all.sort_by_key(|segment| (segment.interval, segment.partition_num));
     all
-}
-
-fn chunks_of((first_ms, last_ms): (i64, i64), granularity: Option<&Granularity>) -> Interval {
-    match granularity {
-        Some(granularity) => {
-            Interval::new(granularity.bucket(first_ms).start_ms, granularity.bucket(last_ms).end_ms)
-        }
-        None => Interval::new(first_ms, last_ms.saturating_add(1)),
-    }
 }
 
 fn from_record(record: &SegmentRecord) -> Served {

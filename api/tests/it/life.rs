@@ -100,6 +100,11 @@ async fn a_datasource_goes_from_hot_to_published_to_unused_to_nothing() {
     assert_eq!(world.get("/druid/coordinator/v1/loadstatus").await.body, "{}");
     assert_eq!(world.get(base).await.body, r#"["EVENTS_GEO"]"#);
 
+    let hot = world.get(&format!("{base}/EVENTS_GEO/segments")).await.json();
+    assert_eq!(hot, json!(["EVENTS_GEO_2026-11-23T00:00:00.000Z_2026-11-24T00:00:00.000Z_hot"]));
+    let sys = json!({ "query": "SELECT segment_id FROM sys.segments", "resultFormat": "array" });
+    assert_eq!(world.sql(sys).await.json(), json!([hot]));
+
     world.publish();
     assert_eq!(world.get("/druid/coordinator/v1/loadstatus").await.body, r#"{"EVENTS_GEO":100.0}"#);
     assert_eq!(world.get("/druid/coordinator/v1/metadata/datasources").await.body, r#"["EVENTS_GEO"]"#);

@@ -118,6 +118,11 @@ fn segments(catalog: &Catalog) -> Result<Vec<SegmentRow>, QueryError> {
         .store
         .segment_records(None)
         .map_err(|e| QueryError::Internal(format!("cannot list segments: {e}")))?;
+    let declared = catalog
+        .store
+        .catalog()
+        .datasources()
+        .map_err(|e| QueryError::Internal(format!("cannot list datasources: {e}")))?;
     let mut out = Vec::new();
     let snapshots: Vec<_> = catalog
         .store
@@ -145,11 +150,10 @@ fn segments(catalog: &Catalog) -> Result<Vec<SegmentRow>, QueryError> {
         }));
     }
     for snapshot in &snapshots {
-        let hot: Vec<&Part> =
-            snapshot.parts.iter().filter(|part| matches!(part, Part::Hot(_)) && part.rows() > 0).collect();
-        let Some(from_ms) = hot.iter().map(|part| part.time_range().0).min() else { continue };
-        let to_ms = hot.iter().map(|part| part.time_range().1).max().unwrap_or(from_ms).saturating_add(1);
-        let interval = Interval::new(from_ms, to_ms);
+        let granularity =
+            declared.get(&*snapshot.datasource).map(|record| &record.schema.segment_granularity);
+        let Some(interval) = snapshot.hot_interval(granularity) else { continue };
+        let hot = snapshot.parts.iter().filter(|part| matches!(part, Part::Hot(_)));
         out.push(segment(&Segment {
             id: format!(
                 "{}_{}_{}_hot",
@@ -161,7 +165,7 @@ fn segments(catalog: &Catalog) -> Result<Vec<SegmentRow>, QueryError> {
             interval,
             version: "hot".to_owned(),
             partition_num: 0,
-            rows: hot.iter().map(|part| part.rows()).sum::<usize>() as i64,
+            rows: hot.map(Part::rows).sum::<usize>() as i64,
             size_bytes: 0,
             columns: &snapshot.schema.columns,
             is_published: false,
