@@ -109,7 +109,7 @@ impl Default for CacheUse {
 impl PartialCache {
     /// A cache of so many bytes; 0: `None`.
     pub(crate) fn new(bytes_max: usize) -> Option<Arc<Self>> {
-        (bytes_max > 0).then(|| Arc::new(Self::with_bounds(bytes_max, BLOCK_ROWS, 64)))
+        (bytes_max > 0).then(|| Arc::new(Self::with_bounds(bytes_max, BLOCK_ROWS, 16)))
     }
 
     pub(super) fn with_bounds(bytes_max: usize, piece_rows_min: usize, rows_per_group_min: usize) -> Self {
