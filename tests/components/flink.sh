@@ -9,6 +9,7 @@
 # Needs Java 17, Maven and curl. Environment: FLINK_DIR (where it lives), FLINK_PORT (its page and REST interface),
 # FLINK_RPC_PORT, FLINK_CHECKPOINT_INTERVAL. Only the processes whose pids it wrote itself are ever stopped.
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/maven.sh"
 
 dir="${FLINK_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ovate/flink}"
 version="${FLINK_VERSION:-2.2.1}"
@@ -33,26 +34,13 @@ for package in lang net io nio lang.reflect text time util util.concurrent util.
   opens+=("--add-opens=java.base/java.$package=ALL-UNNAMED")
 done
 
-dependency() { echo "<dependency><groupId>$1</groupId><artifactId>$2</artifactId><version>$3</version></dependency>"; }
-
 install() {
-  if [ -f "$libs/.complete" ]; then return; fi
-  local artifact
-  rm -rf "$libs"
-  mkdir -p "$libs"
-  {
-    echo '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
-    echo '<groupId>ovate.tests</groupId><artifactId>flink</artifactId><version>1</version><packaging>pom</packaging>'
-    echo '<dependencies>'
-    for artifact in clients connector-base table-api-java-bridge table-planner-loader table-runtime sql-gateway json runtime-web; do
-      dependency org.apache.flink "flink-$artifact" "$version"
-    done
-    dependency org.apache.flink flink-sql-connector-kafka "$connector"
-    dependency org.apache.logging.log4j log4j-slf4j-impl 2.24.3
-    echo '</dependencies></project>'
-  } > "$libs/pom.xml"
-  (cd "$libs" && mvn -q -B dependency:copy-dependencies -DoutputDirectory=. -DincludeScope=runtime)
-  touch "$libs/.complete"
+  local artifact artifacts=()
+  for artifact in clients connector-base table-api-java-bridge table-planner-loader table-runtime sql-gateway json runtime-web; do
+    artifacts+=("org.apache.flink:flink-$artifact:$version")
+  done
+  fetch_jars "$libs" "${artifacts[@]}" "org.apache.flink:flink-sql-connector-kafka:$connector" \
+    org.apache.logging.log4j:log4j-slf4j-impl:2.24.3
 }
 
 configure() {

@@ -8,6 +8,7 @@
 # is; KAFKA_SASL=PORT:USER:PASSWORD for a third one that asks for a password (SASL_PLAINTEXT, PLAIN).
 # Only the process whose pid it wrote itself is ever stopped.
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/maven.sh"
 
 dir="${KAFKA_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ovate/kafka}"
 version="${KAFKA_VERSION:-4.1.0}"
@@ -18,23 +19,7 @@ mkdir -p "$dir"
 
 alive() { [ -s "$dir/kafka.pid" ] && kill -0 "$(cat "$dir/kafka.pid")" 2>/dev/null; }
 
-install() {
-  [ -f "$libs/.complete" ] && return
-  rm -rf "$libs"
-  mkdir -p "$libs"
-  cat > "$libs/pom.xml" <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>ovate.tests</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$version</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
-  </dependencies>
-</project>
-POM
-  (cd "$libs" && mvn -q -B dependency:copy-dependencies -DoutputDirectory=. -DincludeScope=runtime)
-  touch "$libs/.complete"
-}
+install() { fetch_jars "$libs" "org.apache.kafka:kafka_2.13:$version" org.slf4j:slf4j-simple:1.7.36; }
 
 configure() {
   local listeners="PLAINTEXT://127.0.0.1:$port" advertised="PLAINTEXT://127.0.0.1:$port"

@@ -6,6 +6,7 @@
 # Needs Java 17 or newer and Maven. Environment: QUESTDB_DIR (where the tables live), QUESTDB_PORT, QUESTDB_FILES (the
 # folder that read_parquet may read). Only the process whose pid it wrote itself is ever stopped.
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/maven.sh"
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/ovate"
 dir="${QUESTDB_DIR:-$cache/questdb}"
@@ -16,22 +17,7 @@ mkdir -p "$dir"
 
 alive() { [ -s "$dir/questdb.pid" ] && kill -0 "$(cat "$dir/questdb.pid")" 2>/dev/null; }
 
-install() {
-  [ -f "$libs/.complete" ] && return
-  rm -rf "$libs"
-  mkdir -p "$libs"
-  cat > "$libs/pom.xml" <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>ovate.benches</groupId><artifactId>questdb</artifactId><version>1</version><packaging>pom</packaging>
-  <dependencies>
-    <dependency><groupId>org.questdb</groupId><artifactId>questdb</artifactId><version>$version</version></dependency>
-  </dependencies>
-</project>
-POM
-  (cd "$libs" && mvn -q -B dependency:copy-dependencies -DoutputDirectory=. -DincludeScope=runtime)
-  touch "$libs/.complete"
-}
+install() { fetch_jars "$libs" "org.questdb:questdb:$version"; }
 
 up() {
   if alive; then return; fi
