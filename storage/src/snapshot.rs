@@ -14,7 +14,7 @@ use crate::error::{Result, StorageError};
 use crate::hot::HotPart;
 use crate::schema::{COMPANION_PREFIX, ColumnSpec, ColumnType, TIME_COLUMN, TableSchema};
 use crate::segment::{BlockStats, Postings, Segment};
-use crate::time::{Granularity, Interval};
+use crate::time::{Granularity, Interval, format_instant};
 
 /// All rows of a datasource at one moment.
 #[derive(Debug, Clone)]
@@ -300,6 +300,22 @@ impl Part {
     }
 }
 
+/// The version under which rows that are not published yet are listed.
+pub const HOT_VERSION: &str = "hot";
+
+/// Rows that are not published yet, as the one segment that they are listed as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HotSegment {
+    /// Like a segment's id, with [`HOT_VERSION`].
+    pub id: String,
+    /// Where the rows lie.
+    pub interval: Interval,
+    /// Their number.
+    pub rows: usize,
+    /// Memory of the rows, dictionaries not included.
+    pub size_bytes: u64,
+}
+
 impl Snapshot {
     /// The declared form of a column; `None` for `__time` and for unknown names.
     pub fn column(&self, name: &str) -> Option<&ColumnSpec> {
@@ -311,15 +327,22 @@ impl Snapshot {
         self.parts.iter().map(Part::rows).sum()
     }
 
-    /// The time chunks that the rows which are not published lie in; without `granularity`, the times that they
+    /// The rows that are not published yet, over their time chunks; without `granularity`, over the times that they
     /// have. `None`: there are no such rows.
-    pub fn hot_interval(&self, granularity: Option<&Granularity>) -> Option<Interval> {
+    pub fn hot_segment(&self, granularity: Option<&Granularity>) -> Option<HotSegment> {
         let hot = || self.parts.iter().filter(|part| matches!(part, Part::Hot(_)) && part.rows() > 0);
         let first_ms = hot().map(|part| part.time_range().0).min()?;
         let last_ms = hot().map(|part| part.time_range().1).max()?;
-        Some(match granularity {
+        let interval = match granularity {
             Some(chunk) => Interval::new(chunk.bucket(first_ms).start_ms, chunk.bucket(last_ms).end_ms),
             None => Interval::new(first_ms, last_ms.saturating_add(1)),
+        };
+        let [start, end] = [interval.start_ms, interval.end_ms].map(format_instant);
+        Some(HotSegment {
+            id: format!("{}_{start}_{end}_{HOT_VERSION}", self.datasource),
+            interval,
+            rows: hot().map(Part::rows).sum(),
+            size_bytes: hot().map(Part::bytes).sum(),
         })
     }
 }

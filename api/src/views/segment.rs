@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use ovate_storage::snapshot::{HOT_VERSION, HotSegment};
 use ovate_storage::time::{Granularity, Interval};
 use ovate_storage::{ColumnRole, ColumnSpec, Part, SegmentRecord, Snapshot};
 use serde_json::{Value, json};
-
-/// The version under which rows that are not published yet are listed.
-const HOT_VERSION: &str = "hot";
 
 /// A segment that answers queries now. Rows that are not published yet count as one of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,19 +21,14 @@ pub(crate) struct Served {
 /// The segments behind a snapshot, in order of time. `granularity` gives the time chunks of hot rows.
 pub(crate) fn served(snapshot: &Snapshot, granularity: Option<&Granularity>) -> Vec<Served> {
     let mut by_id = BTreeMap::new();
-    let mut hot_bytes = 0;
     for part in snapshot.parts.iter().filter(|part| part.rows() > 0) {
-        match part {
-            Part::Segment(segment) => {
-                let record = segment.handle().record();
-                by_id.entry(record.id.clone()).or_insert_with(|| from_record(record));
-            }
-            Part::Hot(_) => hot_bytes += part.bytes(),
+        if let Part::Segment(segment) = part {
+            let record = segment.handle().record();
+            by_id.entry(record.id.clone()).or_insert_with(|| from_record(record));
         }
     }
     let mut all: Vec<_> = by_id.into_values().collect();
-    let hot = snapshot.hot_interval(granularity);
-    all.extend(hot.map(|interval| from_hot(&snapshot.datasource, interval, hot_bytes)));
+    all.extend(snapshot.hot_segment(granularity).map(|hot| from_hot(&snapshot.datasource, hot)));
     all.sort_by_key(|segment| (segment.interval, segment.partition_num));
     all
 }
@@ -51,15 +44,14 @@ fn from_record(record: &SegmentRecord) -> Served {
     }
 }
 
-fn from_hot(datasource: &str, interval: Interval, size_bytes: u64) -> Served {
-    let [start, end] = bounds(interval);
+fn from_hot(datasource: &str, hot: HotSegment) -> Served {
     Served {
-        id: format!("{datasource}_{start}_{end}_{HOT_VERSION}"),
+        id: hot.id,
         datasource: datasource.to_owned(),
-        interval,
+        interval: hot.interval,
         version: HOT_VERSION.to_owned(),
         partition_num: 0,
-        size_bytes,
+        size_bytes: hot.size_bytes,
     }
 }
 

@@ -62,17 +62,11 @@ pub(super) struct Place {
 }
 
 /// Everything that decides about the groups of a piece.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Question {
     pub(super) aggregates: Arc<AggregatePlan>,
     pub(super) table: SchemaRef,
     pub(super) conjuncts: Vec<Node>,
-}
-
-impl PartialEq for Question {
-    fn eq(&self, other: &Self) -> bool {
-        self.table == other.table && self.conjuncts == other.conjuncts && self.aggregates == other.aggregates
-    }
 }
 
 #[derive(Debug)]
@@ -122,8 +116,7 @@ impl PartialCache {
             return None;
         }
         let mut known = self.known();
-        known.clock += 1;
-        let now = known.clock;
+        let now = known.tick();
         if let Some((statement, used)) = known.statements.iter_mut().find(|(s, _)| s.question == question) {
             *used = now;
             let statement = Arc::clone(statement);
@@ -165,8 +158,7 @@ impl Recall {
             return None;
         }
         let mut known = self.cache.known();
-        known.clock += 1;
-        let now = known.clock;
+        let now = known.tick();
         let (tally, used) = known.tallies.get_mut(&place)?;
         *used = now;
         Some(Arc::clone(tally))
@@ -188,8 +180,7 @@ impl Recall {
             return;
         }
         let mut known = self.cache.known();
-        known.clock += 1;
-        let now = known.clock;
+        let now = known.tick();
         if let Some((replaced, _)) = known.tallies.insert(place, (Arc::new(tally), now)) {
             known.bytes -= replaced.bytes();
         }
@@ -202,6 +193,12 @@ impl Recall {
 }
 
 impl Known {
+    /// The number of the next access.
+    fn tick(&mut self) -> Use {
+        self.clock += 1;
+        self.clock
+    }
+
     /// Lets go of the half that was not used for longest.
     fn forget_half(&mut self) {
         let mut uses: Vec<Use> = self.tallies.values().map(|(_, used)| *used).collect();

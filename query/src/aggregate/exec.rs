@@ -25,12 +25,11 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 use futures::stream;
+use ovate_storage::disk::losses;
 
 use super::cache::{CacheUse, PartialCache, Question, Recall, pieces};
 use super::partial::Partial;
 use super::plan::{AggregatePlan, Input, KeySource};
-use ovate_storage::disk::losses;
-
 use crate::scan::SegmentScanExec;
 use crate::scan::stream::Selections;
 

@@ -3,6 +3,7 @@
 //! Rows that just arrived show as one segment per datasource that is real-time and not published. A damaged segment
 //! is active, as queries need it, and not available.
 
+use ovate_storage::snapshot::HOT_VERSION;
 use ovate_storage::time::{Interval, format_instant};
 use ovate_storage::{ColumnRole, ColumnSpec, Part};
 use serde_json::json;
@@ -152,20 +153,14 @@ fn segments(catalog: &Catalog) -> Result<Vec<SegmentRow>, QueryError> {
     for snapshot in &snapshots {
         let granularity =
             declared.get(&*snapshot.datasource).map(|record| &record.schema.segment_granularity);
-        let Some(interval) = snapshot.hot_interval(granularity) else { continue };
-        let hot = snapshot.parts.iter().filter(|part| matches!(part, Part::Hot(_)));
+        let Some(hot) = snapshot.hot_segment(granularity) else { continue };
         out.push(segment(&Segment {
-            id: format!(
-                "{}_{}_{}_hot",
-                snapshot.datasource,
-                format_instant(interval.start_ms),
-                format_instant(interval.end_ms)
-            ),
+            id: hot.id,
             datasource: &snapshot.datasource,
-            interval,
-            version: "hot".to_owned(),
+            interval: hot.interval,
+            version: HOT_VERSION.to_owned(),
             partition_num: 0,
-            rows: hot.map(Part::rows).sum::<usize>() as i64,
+            rows: hot.rows as i64,
             size_bytes: 0,
             columns: &snapshot.schema.columns,
             is_published: false,

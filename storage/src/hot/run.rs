@@ -16,7 +16,7 @@ use crate::dictionary::{Dictionary, NULL_CODE};
 use crate::error::Result;
 use crate::rows::{BatchColumn, RowBatch};
 use crate::schema::ColumnSpec;
-use crate::segment::list_range;
+use crate::segment::lists_at;
 use crate::snapshot::next_serial;
 
 /// One column of a run. The same shapes as [`BatchColumn`], shared instead of owned.
@@ -75,12 +75,8 @@ impl RunColumn {
         Ok(match self {
             Self::Codes(codes) => Self::Codes(rows.values().iter().map(|&row| codes[row as usize]).collect()),
             Self::MultiCodes { ends, codes } => {
-                let (mut new_ends, mut new_codes) = (Vec::with_capacity(rows.len()), Vec::new());
-                for &row in rows.values() {
-                    new_codes.extend_from_slice(&codes[list_range(ends, row as usize)]);
-                    new_ends.push(new_codes.len() as u32);
-                }
-                Self::MultiCodes { ends: new_ends.into(), codes: new_codes.into() }
+                let (ends, codes) = lists_at(ends, codes, rows);
+                Self::MultiCodes { ends, codes }
             }
             Self::Text(array) => Self::Text(pick(array)?.as_string_view().clone()),
             Self::Long(array) => Self::Long(pick(array)?.as_primitive::<Int64Type>().clone()),

@@ -129,16 +129,8 @@ impl InputColumn {
                 values: ArrayRef::clone(values),
             },
             Self::MultiCodes { ends, codes, values } => {
-                let (mut new_ends, mut new_codes) = (Vec::with_capacity(rows.len()), Vec::new());
-                for &row in rows.values() {
-                    new_codes.extend_from_slice(&codes[list_range(ends, row as usize)]);
-                    new_ends.push(new_codes.len() as u32);
-                }
-                Self::MultiCodes {
-                    ends: new_ends.into(),
-                    codes: new_codes.into(),
-                    values: ArrayRef::clone(values),
-                }
+                let (ends, codes) = lists_at(ends, codes, rows);
+                Self::MultiCodes { ends, codes, values: ArrayRef::clone(values) }
             }
             Self::Text(array) => Self::Text(pick(array)?.as_string_view().clone()),
             Self::Long(array) => Self::Long(pick(array)?.as_primitive::<Int64Type>().clone()),
@@ -153,6 +145,20 @@ impl InputColumn {
 pub(crate) fn list_range(ends: &[u32], row: usize) -> Range<usize> {
     let start = if row == 0 { 0 } else { ends[row - 1] };
     start as usize..ends[row] as usize
+}
+
+/// The items of some rows of a multi-value column: their ends, and they themselves.
+pub(crate) fn lists_at(
+    ends: &[u32],
+    codes: &[u32],
+    rows: &UInt32Array,
+) -> (ScalarBuffer<u32>, ScalarBuffer<u32>) {
+    let (mut new_ends, mut new_codes) = (Vec::with_capacity(rows.len()), Vec::new());
+    for &row in rows.values() {
+        new_codes.extend_from_slice(&codes[list_range(ends, row as usize)]);
+        new_ends.push(new_codes.len() as u32);
+    }
+    (new_ends.into(), new_codes.into())
 }
 
 /// The input after [`SegmentInput::rows`] was applied.

@@ -38,8 +38,8 @@ mod write;
 
 pub(crate) use encode::coded_numbers;
 pub use footer::{FORMAT_VERSION, SegmentFiles};
-pub(crate) use input::list_range;
 pub use input::{InputColumn, SegmentInput};
+pub(crate) use input::{list_range, lists_at};
 pub use postings::Postings;
 pub use read::Segment;
 pub use stats::{BLOCK_ROWS, BlockStats, Scalar};
