@@ -1,9 +1,12 @@
 //! `ovate query`: asks a running store over HTTP, in Arrow, and prints the answer.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use arrow::array::RecordBatch;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::util::pretty::pretty_format_batches;
 use serde_json::{Value, json};
@@ -27,8 +30,17 @@ pub(crate) fn run(query: &Query) -> Result<()> {
         return Ok(out.write_all(&body)?);
     }
     let reader = StreamReader::try_new(body.as_slice(), None).context("the answer is not an Arrow stream")?;
-    let schema = reader.schema();
-    let batches = reader.collect::<Result<Vec<RecordBatch>, _>>().context("the answer was cut off")?;
+    let schema = in_utc(&reader.schema());
+    let batches = reader
+        .map(|batch| {
+            let batch = batch?;
+            let columns = batch.columns().iter().zip(schema.fields());
+            let columns = columns.map(|(column, field)| cast(column, field.data_type()));
+            let columns = columns.collect::<Result<_, _>>()?;
+            RecordBatch::try_new(SchemaRef::clone(&schema), columns)
+        })
+        .collect::<Result<Vec<RecordBatch>, _>>()
+        .context("the answer was cut off")?;
     match query.format {
         Format::Box if batches.is_empty() => {
             writeln!(out, "{}", pretty_format_batches(&[RecordBatch::new_empty(schema)])?)?;
@@ -46,6 +58,18 @@ pub(crate) fn run(query: &Query) -> Result<()> {
         Format::Arrow => {}
     }
     Ok(())
+}
+
+/// The same columns with times that say which zone they are shown in. (Druid's clients expect times without.)
+fn in_utc(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Timestamp(unit, None) => {
+            let zoned = DataType::Timestamp(*unit, Some("+00:00".into()));
+            field.as_ref().clone().with_data_type(zoned)
+        }
+        _ => field.as_ref().clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// Posts a body to a running store; gives the bytes of the answer, or the store's own words on what is wrong.

@@ -24,11 +24,13 @@ mod interrupt;
 mod options;
 mod plan;
 mod planner;
+mod plans;
 mod request;
 pub mod scan;
 mod session;
 mod sources;
 mod sql;
+mod statistics;
 mod system;
 mod union;
 

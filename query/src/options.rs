@@ -14,6 +14,8 @@ pub struct EngineOptions {
     pub memory_bytes_max: usize,
     /// Memory for groups that are remembered from one statement to the next; 0: none are.
     pub cache_bytes_max: usize,
+    /// Plans that are remembered for statements that come again; 0: none are.
+    pub plans_max: usize,
     /// Where statements put what does not fit in memory: a folder of the engine's own, which it empties when it
     /// starts. `None`: they fail instead.
     pub spill_folder: Option<PathBuf>,
@@ -65,6 +67,7 @@ impl Default for EngineOptions {
             threads,
             memory_bytes_max: 2 << 30,
             cache_bytes_max: 64 << 20,
+            plans_max: 256,
             spill_folder: None,
             spill_bytes_max: 10 << 30,
             batch_rows: 8192,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
@@ -17,10 +18,11 @@ use crate::error::QueryError;
 use crate::options::StatementLimits;
 use crate::plan::context::{Names, Resource};
 use crate::plan::{blame, output, semantics};
+use crate::plans::{Bound, Template, Worded};
 use crate::request::{Context, ResultColumn, SqlRequest};
 use crate::session::Sessions;
 use crate::sql::hints::Hints;
-use crate::sql::rewrite::{Surroundings, rewrite};
+use crate::sql::rewrite::{Now, Surroundings, rewrite};
 use crate::sql::statement::Mode;
 use crate::sql::{shape, statement};
 
@@ -38,18 +40,40 @@ pub(crate) struct Planned<'a> {
     pub(crate) state: &'a SessionState,
 }
 
-/// Plans a statement.
+/// Plans a statement, or finds a plan of its wording.
 pub(crate) async fn plan<'a>(
     request: &SqlRequest,
     catalog: &Catalog,
     sessions: &'a Sessions,
     limits: &StatementLimits,
 ) -> Result<Planned<'a>, QueryError> {
-    let Logical { mode, plan, columns, resources, context, state } =
+    let context = Context::read(&request.context)?;
+    let worded = (context.cache.read || context.cache.write).then(|| Worded::of(request, &context)).flatten();
+    let template = worded.as_ref().filter(|_| context.cache.read);
+    if let Some(worded) = template
+        && let Some(template) = sessions.plans().get(&worded.wording)
+        && let Some(bound) =
+            template.bind(&worded.instants, catalog, sessions).map_err(|e| blame::unplaced(&e))?
+    {
+        metrics::counter!("ovate_sql_plans_reused_total").increment(1);
+        let Bound { plan, columns, resources, state } = bound;
+        let Context { zone, timeout_ms, cache, .. } = context;
+        return Ok(Planned { mode: Mode::Run, plan, columns, resources, zone, timeout_ms, cache, state });
+    }
+    let Logical { mode, plan, columns, resources, context, state, fixed } =
         logical(request, catalog, sessions, limits)?;
     let plan =
         state.query_planner().create_physical_plan(&plan, state).await.map_err(|e| blame::unplaced(&e))?;
     let Context { zone, timeout_ms, cache, .. } = context;
+    if let Some(worded) = worded.filter(|_| cache.write && mode == Mode::Run)
+        && let Some(named) = fixed
+    {
+        let partitions_max = state.config().target_partitions();
+        let template = Template::of(&plan, &columns, &resources, named, &worded.instants, partitions_max);
+        if let Some(template) = template.map_err(|e| blame::unplaced(&e))? {
+            sessions.plans().put(worded.wording, template);
+        }
+    }
     Ok(Planned { mode, plan, columns, resources, zone, timeout_ms, cache, state })
 }
 
@@ -60,6 +84,8 @@ struct Logical<'a> {
     resources: Vec<Resource>,
     context: Context,
     state: &'a SessionState,
+    /// In how many places the statement names a table; `None` if it means something else at another moment.
+    fixed: Option<usize>,
 }
 
 /// Everything up to the optimized logical plan.
@@ -81,20 +107,15 @@ fn logical<'a>(
     shape::settle(&mut query, limits)?;
     let hints = Hints::of(&query);
     let is_values = matches!(*query.body, SetExpr::Values(_));
-    rewrite(
-        &mut query,
-        &Surroundings {
-            sql: &request.query,
-            parameters: &request.parameters,
-            zone: context.zone,
-            now_ms: context.now_ms.unwrap_or_else(now_ms),
-        },
-    )?;
+    let now = Now::new(context.now_ms.unwrap_or_else(now_ms));
+    let (sql, parameters, zone) = (&request.query, &request.parameters, context.zone);
+    rewrite(&mut query, &Surroundings { sql, parameters, zone, now: &now })?;
     let names = Names::new(catalog, sessions.naming());
     let blamed = |e: DataFusionError| blame::blame(&e, &request.query, limits, &names);
     let plan = named(query, &names)
         .and_then(|plan| semantics::apply(plan, context.zone, &names.multi_values()))
         .map_err(blamed)?;
+    let fixed = if now.was_asked() { None } else { Some(tables_named(&plan).map_err(blamed)?) };
     let plan = match context.outer_limit {
         Some(rows) => LogicalPlanBuilder::from(plan)
             .limit(0, Some(rows))
@@ -109,7 +130,7 @@ fn logical<'a>(
     let (analyzed, columns) =
         output::settle(analyzed, &hints, is_values, &names.multi_values()).map_err(blamed)?;
     let plan = state.optimizer().optimize(analyzed, state, |_, _| {}).map_err(blamed)?;
-    Ok(Logical { mode: statement.mode, plan, columns, resources, context, state })
+    Ok(Logical { mode: statement.mode, plan, columns, resources, context, state, fixed })
 }
 
 fn named(query: Box<Query>, names: &Names<'_>) -> Result<LogicalPlan, DataFusionError> {
@@ -117,6 +138,16 @@ fn named(query: Box<Query>, names: &Names<'_>) -> Result<LogicalPlan, DataFusion
         .with_enable_ident_normalization(false)
         .with_default_null_ordering(NullOrdering::NullsMin);
     SqlToRel::new_with_options(names, options).sql_statement_to_plan(SqlStatement::Query(query))
+}
+
+/// In how many places tables are read.
+fn tables_named(plan: &LogicalPlan) -> Result<usize, DataFusionError> {
+    let mut count = 0;
+    plan.apply_with_subqueries(|node| {
+        count += usize::from(matches!(node, LogicalPlan::TableScan(_)));
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(count)
 }
 
 fn now_ms() -> i64 {

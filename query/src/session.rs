@@ -28,6 +28,8 @@ use crate::options::EngineOptions;
 use crate::plan::multi_value::MultiValueComparison;
 use crate::plan::operators::TextArithmetic;
 use crate::plan::safe_cast::SafeCasts;
+use crate::plans::PlanCache;
+use crate::statistics::AnswerFromStatistics;
 use crate::union::UnionsInOrder;
 
 /// The sessions.
@@ -35,6 +37,7 @@ use crate::union::UnionsInOrder;
 pub(crate) struct Sessions {
     narrow: SessionState,
     wide: SessionState,
+    plans: PlanCache,
     rows_per_thread_min: usize,
 }
 
@@ -44,12 +47,18 @@ impl Sessions {
         let cache = PartialCache::new(options.cache_bytes_max);
         let narrow = state(options, Arc::clone(&runtime), cache.clone(), 1);
         let wide = state(options, runtime, cache, options.threads.max(1));
-        Ok(Self { narrow, wide, rows_per_thread_min: options.rows_per_thread_min })
+        let plans = PlanCache::new(options.plans_max);
+        Ok(Self { narrow, wide, plans, rows_per_thread_min: options.rows_per_thread_min })
     }
 
     /// The session in which names are looked up.
     pub(crate) fn naming(&self) -> &SessionState {
         &self.narrow
+    }
+
+    /// The plans that are remembered.
+    pub(crate) fn plans(&self) -> &PlanCache {
+        &self.plans
     }
 
     /// The session for a statement over so many rows.
@@ -131,6 +140,7 @@ fn state(
     let mut physical = PhysicalOptimizer::new();
     CodedAggregates::install(&mut physical, cache);
     UnionsInOrder::install(&mut physical);
+    AnswerFromStatistics::install(&mut physical);
     // Before dynamic filters are handed down, which hold on to the nodes they were made by.
     let before = physical.rules.iter().position(|rule| rule.name() == "EnsureCooperative");
     physical.rules.insert(before.unwrap_or(physical.rules.len()), Arc::new(InterruptJoins));

@@ -29,6 +29,7 @@ struct Wire {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with `type` and `value`")]
 struct WireParameter {
     #[serde(rename = "type")]
     type_: String,

@@ -14,6 +14,9 @@ use ovate_storage::time::Zone;
 use super::convert::{self, Kind};
 use super::error::FunctionError;
 
+/// The most bytes of text that a call makes for one batch of rows: no pool counts them while they are made.
+const TEXTS_BYTES_MAX: usize = 256 << 20;
+
 /// One argument: one value a row, or one value for all rows.
 #[derive(Debug)]
 pub(super) struct Column {
@@ -271,9 +274,15 @@ pub(super) fn texts(
 ) -> Result<ArrayRef> {
     let mut builder = StringViewBuilder::with_capacity(args.rows());
     let mut buffer = String::new();
+    let mut bytes = 0;
     for row in 0..args.rows() {
         buffer.clear();
         let present = value(row, &mut buffer)?.is_some();
+        bytes += buffer.len();
+        if bytes > TEXTS_BYTES_MAX {
+            let function = args.function().to_owned();
+            return Err(FunctionError::TooMuch { function, bytes_max: TEXTS_BYTES_MAX, rows: row + 1 }.into());
+        }
         builder.append_option(present.then_some(buffer.as_str()));
     }
     Ok(Arc::new(builder.finish()))

@@ -149,7 +149,7 @@ static ROUTINES: [RoutineInfo; 160] = [
     scalar("NVL", Some("'NVL(<EQUIVALENT_TYPE>, <EQUIVALENT_TYPE>)'")),
     scalar("PARSE_LONG", Some("'PARSE_LONG(<CHARACTER>, [<INTEGER>])'")),
     scalar("PI", Some("'PI()'")),
-    scalar("POSITION", Some("'POSITION(<STRING> IN <STRING>)'\n'POSITION(<STRING> IN <STRING> FROM <INTEGER>)'\nINSTR(<STRING>, <STRING>, <INTEGER>, <INTEGER>)")),
+    scalar("POSITION", Some("'POSITION(<STRING> IN <STRING>)'\nINSTR(<STRING>, <STRING>, <INTEGER>, <INTEGER>)")),
     scalar("POWER", Some("'POWER(<NUMERIC>, <NUMERIC>)'")),
     scalar("RADIANS", Some("'RADIANS(<NUMERIC>)'")),
     scalar("REGEXP_EXTRACT", Some("'REGEXP_EXTRACT(<CHARACTER>, <CHARACTER>, [<INTEGER>])'")),

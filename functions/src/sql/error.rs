@@ -49,6 +49,16 @@ pub enum FunctionError {
         /// The most bytes that a value may have.
         bytes_max: usize,
     },
+    /// Texts that are long together.
+    #[error("{function} makes more than {bytes_max} bytes of text of {rows} rows")]
+    TooMuch {
+        /// The function, as queries write it.
+        function: String,
+        /// The most bytes for one batch of rows.
+        bytes_max: usize,
+        /// The rows that it took to get there.
+        rows: usize,
+    },
 }
 
 impl From<FunctionError> for DataFusionError {

@@ -36,4 +36,5 @@ mod tests;
 mod values;
 
 pub(crate) use cache::{CacheUse, PartialCache};
+pub(crate) use exec::CodedAggregateExec;
 pub(crate) use rule::CodedAggregates;

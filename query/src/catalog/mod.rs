@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use ovate_storage::Store;
+use ovate_storage::snapshot::Snapshot;
 
 use crate::error::{DidYouMean, QueryError, nearest};
 use crate::plan::context::DEFAULT_SCHEMA;
@@ -45,8 +46,7 @@ impl Catalog {
     /// Looks a table up; an unknown name is refused with the nearest known one.
     pub(crate) fn table(&self, schema: &str, name: &str) -> Result<Found, QueryError> {
         let found = match schema {
-            DEFAULT_SCHEMA => self.store.datasource(name).map(|datasource| {
-                let snapshot = datasource.snapshot();
+            DEFAULT_SCHEMA => self.snapshot(name).map(|snapshot| {
                 let rows = snapshot.rows();
                 Ok(Found { provider: Arc::new(SegmentTable::new(snapshot, self.scan.clone())), rows })
             }),
@@ -59,6 +59,11 @@ impl Catalog {
             }
         };
         found.unwrap_or_else(|| Err(self.unknown(schema, name)))
+    }
+
+    /// The rows of a datasource.
+    pub(crate) fn snapshot(&self, name: &str) -> Option<Arc<Snapshot>> {
+        self.store.datasource(name).map(|datasource| datasource.snapshot())
     }
 
     fn unknown(&self, schema: &str, name: &str) -> QueryError {

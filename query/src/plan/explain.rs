@@ -17,6 +17,7 @@ use super::context::{DEFAULT_SCHEMA, Resource};
 use crate::error::QueryError;
 use crate::request::ResultColumn;
 use crate::scan::SegmentScanExec;
+use crate::statistics::FromStatisticsExec;
 
 /// The columns of the answer.
 pub(crate) fn columns() -> Vec<ResultColumn> {
@@ -84,6 +85,9 @@ fn scans(plan: &Arc<dyn ExecutionPlan>) -> Vec<Value> {
                 "rows": summary.rows,
                 "bytes": summary.bytes,
             }));
+        }
+        if node.downcast_ref::<FromStatisticsExec>().is_some() {
+            continue;
         }
         rest.extend(node.children().into_iter().rev().map(Arc::clone));
     }

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::stats::Precision;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{ColumnStatistics, Result, ScalarValue, Statistics, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr};
+use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr, Literal};
 use datafusion::physical_expr::utils::reassign_expr_columns;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::coop::cooperative;
@@ -55,7 +55,9 @@ pub(crate) struct ScanPlan {
     pub(crate) schema: SchemaRef,
     /// Which of them come out, in this order.
     pub(crate) projection: Vec<usize>,
-    /// What a row has to pass.
+    /// What a row has to pass, as it was asked for.
+    pub(crate) predicates: Vec<Arc<dyn PhysicalExpr>>,
+    /// The same, sorted.
     pub(crate) filters: Filters,
     /// Filters that change while the scan runs; rows need not pass them.
     pub(crate) dynamic: Vec<Arc<dyn PhysicalExpr>>,
@@ -69,8 +71,8 @@ pub(crate) struct ScanPlan {
     pub(crate) postings: PostingsUse,
     /// Dictionaries in SQL's types.
     pub(crate) dictionaries: Arc<Dictionaries>,
-    /// The most partitions.
-    pub(crate) partitions_max: usize,
+    /// How it was laid out.
+    pub(crate) shape: Shape,
     /// Whether an operator above may take rows by their codes.
     pub(crate) coded_aggregates: bool,
 }
@@ -182,6 +184,40 @@ impl SegmentScanExec {
             let pruned = MetricBuilder::new(&self.metrics).counter("parts_pruned", 0);
             pruned.add(self.plan.layout.parts_pruned);
         }
+    }
+
+    /// The same scan of no rows, which keeps none of them alive.
+    pub(crate) fn emptied(&self) -> Result<Self> {
+        self.with(|plan| {
+            let Snapshot { datasource, schema, .. } = &*plan.snapshot;
+            let (datasource, schema) = (Arc::clone(datasource), Arc::clone(schema));
+            plan.snapshot = Arc::new(Snapshot { datasource, schema, parts: Vec::new(), generation: 0 });
+            let partitions = vec![Vec::new(); plan.layout.partitions.len()];
+            plan.layout = Layout { partitions, parts_pruned: 0, ordered: plan.layout.ordered };
+            Ok(())
+        })
+    }
+
+    /// The same scan of other rows, with other constants in its filters where `change` has any.
+    pub(crate) fn filled(
+        &self,
+        snapshot: Arc<Snapshot>,
+        change: impl Fn(&ScalarValue) -> Option<ScalarValue>,
+    ) -> Result<Self> {
+        self.with(|plan| {
+            let changed = |predicate| with_literals(predicate, &change);
+            plan.predicates = plan.predicates.iter().map(changed).collect::<Result<_>>()?;
+            plan.filters = Filters::new(&plan.predicates, &plan.schema)?;
+            plan.layout = Layout::new(&snapshot, &plan.filters.time, plan.shape)?;
+            plan.snapshot = snapshot;
+            Ok(())
+        })
+    }
+
+    /// Whether the rows come in as many partitions, and in order if the other's do and only then.
+    pub(crate) fn is_arranged_like(&self, other: &Self) -> bool {
+        let (own, others) = (&self.plan.layout, &other.plan.layout);
+        own.ordered == others.ordered && own.partitions.len() == others.partitions.len()
     }
 
     fn with(&self, change: impl FnOnce(&mut ScanPlan) -> Result<()>) -> Result<Self> {
@@ -362,12 +398,28 @@ impl ExecutionPlan for SegmentScanExec {
         }
         // Newest part first, so that a TopK soon knows which parts cannot matter any more.
         let inner = self.with(|plan| {
-            let shape = Shape { partitions_max: plan.partitions_max, newest_first: true };
-            plan.layout = Layout::new(&plan.snapshot, &plan.filters.time, shape)?;
+            plan.shape.newest_first = true;
+            plan.layout = Layout::new(&plan.snapshot, &plan.filters.time, plan.shape)?;
             Ok(())
         })?;
         Ok(SortOrderPushdownResult::Inexact { inner: Arc::new(inner) })
     }
+}
+
+/// The same predicate with other constants, where `change` has any.
+fn with_literals(
+    predicate: &Arc<dyn PhysicalExpr>,
+    change: &impl Fn(&ScalarValue) -> Option<ScalarValue>,
+) -> Result<Arc<dyn PhysicalExpr>> {
+    Arc::clone(predicate)
+        .transform_up(|expr| {
+            let changed = expr.downcast_ref::<Literal>().and_then(|literal| change(literal.value()));
+            Ok(match changed {
+                Some(value) => Transformed::yes(Arc::new(Literal::new(value)) as Arc<dyn PhysicalExpr>),
+                None => Transformed::no(expr),
+            })
+        })
+        .data()
 }
 
 fn is_dynamic(filter: &Arc<dyn PhysicalExpr>) -> bool {

@@ -121,13 +121,13 @@ impl TableProvider for SegmentTable {
             .map(|filter| state.create_physical_expr(filter.clone(), &df_schema))
             .collect::<Result<Vec<_>>>()?;
         let filters = Filters::new(&predicates, &self.schema)?;
-        let partitions_max = state.config().target_partitions();
-        let shape = Shape { partitions_max, newest_first: false };
+        let shape = Shape { partitions_max: state.config().target_partitions(), newest_first: false };
         let layout = Layout::new(&self.snapshot, &filters.time, shape)?;
         let plan = ScanPlan {
             snapshot: Arc::clone(&self.snapshot),
             schema: Arc::clone(&self.schema),
             projection: projection.map_or_else(|| (0..self.schema.fields().len()).collect(), Clone::clone),
+            predicates,
             filters,
             dynamic: Vec::new(),
             layout,
@@ -135,7 +135,7 @@ impl TableProvider for SegmentTable {
             fetch: limit,
             postings: self.options.postings,
             dictionaries: Arc::clone(&self.options.dictionaries),
-            partitions_max,
+            shape,
             coded_aggregates: self.options.coded_aggregates,
         };
         Ok(Arc::new(SegmentScanExec::new(plan)?))

@@ -4,6 +4,7 @@
 //! `CURRENT_TIMESTAMP`, turns special syntax into calls, and completes time functions with the session's zone, so
 //! that nothing below has to know it. What depends on the types of columns is left to [`crate::plan::semantics`].
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
@@ -30,8 +31,30 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) parameters: &'a [SqlParameter],
     /// The session's time zone.
     pub(crate) zone: Zone,
-    /// What `CURRENT_TIMESTAMP` is for the whole statement.
-    pub(crate) now_ms: i64,
+    pub(crate) now: &'a Now,
+}
+
+/// What `CURRENT_TIMESTAMP` is for a whole statement.
+#[derive(Debug)]
+pub(crate) struct Now {
+    time_ms: i64,
+    asked: Cell<bool>,
+}
+
+impl Now {
+    pub(crate) fn new(time_ms: i64) -> Self {
+        Self { time_ms, asked: Cell::new(false) }
+    }
+
+    fn ask(&self) -> i64 {
+        self.asked.set(true);
+        self.time_ms
+    }
+
+    /// Whether the statement depends on it.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.asked.get()
+    }
 }
 
 /// Rewrites a query in place.
@@ -265,9 +288,19 @@ impl Rewriter<'_> {
         let Some(name) = function_name(function) else { return Ok(None) };
         let count = args_mut(function).map_or(0, |args| args.len());
         match (name.as_str(), count) {
-            ("CURRENT_TIMESTAMP" | "NOW" | "LOCALTIMESTAMP", _) => return Ok(Some(instant(self.0.now_ms))),
+            ("CURRENT_TIMESTAMP" | "NOW" | "LOCALTIMESTAMP", _) => {
+                return Ok(Some(instant(self.0.now.ask())));
+            }
             ("CURRENT_DATE", _) => {
-                return Ok(Some(instant(Period::of_days(1).floor(self.0.now_ms, None, self.0.zone))));
+                return Ok(Some(instant(Period::of_days(1).floor(self.0.now.ask(), None, self.0.zone))));
+            }
+            ("CURRENT_TIME" | "LOCALTIME", _) => {
+                return Err(QueryError::invalid_at(
+                    format!(
+                        "{name} is not supported: there is no type for a time of day. Use CURRENT_TIMESTAMP"
+                    ),
+                    Tokens::of(self.0.sql).call(function.name.span()),
+                ));
             }
             ("TIMESTAMPADD" | "TIMESTAMPDIFF", 3) => {
                 unit_as_text(function)?;
@@ -426,7 +459,7 @@ mod tests {
     fn rewritten_in(sql: &str, zone: &str) -> Result<String, QueryError> {
         let mut query = statement::parse(&format!("SELECT {sql} AS x"), &StatementLimits::default())?.query;
         let zone = Zone::parse(zone).unwrap();
-        rewrite(&mut query, &Surroundings { sql, parameters: &[], zone, now_ms: 1_795_428_000_123 })?;
+        rewrite(&mut query, &Surroundings { sql, parameters: &[], zone, now: &Now::new(1_795_428_000_123) })?;
         let text = query.to_string();
         Ok(text["SELECT ".len()..text.len() - " AS \"x\"".len()].to_owned())
     }
@@ -478,7 +511,7 @@ mod tests {
     fn a_wrong_timestamp_literal_is_refused_where_it_stands() {
         let sql = "SELECT TIMESTAMP '2026-13-01 00:00:00'";
         let mut query = statement::parse(sql, &StatementLimits::default()).unwrap().query;
-        let surroundings = Surroundings { sql, parameters: &[], zone: Zone::UTC, now_ms: 0 };
+        let surroundings = Surroundings { sql, parameters: &[], zone: Zone::UTC, now: &Now::new(0) };
         let error = rewrite(&mut query, &surroundings).unwrap_err();
         assert_eq!(
             error.to_string(),

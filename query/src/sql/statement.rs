@@ -63,7 +63,8 @@ pub(crate) fn parse(sql: &str, limits: &StatementLimits) -> Result<Statement, Qu
     Ok(Statement { mode, settings, query })
 }
 
-fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>, QueryError> {
+/// The words and signs of a statement, without white space and comments.
+pub(crate) fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>, QueryError> {
     let mut tokens = Tokenizer::new(&DruidDialect, sql).tokenize_with_location().map_err(|e| {
         let at = e.location;
         QueryError::invalid(format!("Lexical error at line {}, column {}. {}", at.line, at.column, e.message))

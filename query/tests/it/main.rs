@@ -16,6 +16,7 @@ mod losses;
 mod multi_value;
 mod oracles;
 mod overload;
+mod plans;
 mod recorded;
 mod running;
 mod semantics;

@@ -1,0 +1,91 @@
+//! Which statements are planned once.
+
+use std::sync::Arc;
+
+use ovate_storage::time::Granularity;
+use ovate_storage::{ColumnSpec, ColumnType, Progress, RowBatch, Store, StoreOptions, TableSchema};
+
+use super::Worded;
+use crate::catalog::Catalog;
+use crate::options::{EngineOptions, StatementLimits};
+use crate::planner;
+use crate::request::{Context, SqlRequest};
+use crate::scan::ScanOptions;
+use crate::session::Sessions;
+use crate::system::NoSystem;
+
+struct World {
+    catalog: Catalog,
+    sessions: Sessions,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    /// A table `t` of one row.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+        let schema = TableSchema {
+            columns: vec![ColumnSpec::dimension("level", ColumnType::Long)],
+            segment_granularity: Granularity::day(),
+            query_granularity: Granularity::NONE,
+            rollup: false,
+        };
+        let datasource = store.ensure_datasource("t", Arc::new(schema)).unwrap();
+        let columns = vec![ovate_storage::BatchColumn::Long(vec![7].into())];
+        let batch = RowBatch { time: vec![1_767_225_600_000].into(), raw_time: None, columns };
+        datasource.writer().append(batch, &Progress::default(), 0).unwrap();
+        let catalog = Catalog::new(store, Arc::new(NoSystem), ScanOptions::default());
+        let sessions = Sessions::new(&EngineOptions::default()).unwrap();
+        Self { catalog, sessions, _folder: folder }
+    }
+
+    /// Whether the plan of a statement is remembered.
+    async fn remembers(&self, sql: &str) -> bool {
+        let request = SqlRequest { query: sql.to_owned(), ..SqlRequest::default() };
+        let limits = StatementLimits::default();
+        planner::plan(&request, &self.catalog, &self.sessions, &limits).await.unwrap();
+        let worded = Worded::of(&request, &Context::read(&request.context).unwrap());
+        worded.is_some_and(|worded| self.sessions.plans().get(&worded.wording).is_some())
+    }
+}
+
+#[tokio::test]
+async fn statements_of_dashboards_are_planned_once() {
+    let world = World::new();
+    for sql in [
+        "SELECT 1",
+        "SELECT * FROM t LIMIT 5",
+        "SELECT level, COUNT(*) FROM t GROUP BY level ORDER BY 2 DESC LIMIT 10",
+        "SELECT TIME_FLOOR(__time, 'PT1M'), SUM(level) FROM t \
+         WHERE __time >= TIMESTAMP '2026-01-01 00:00:00' AND __time < TIMESTAMP '2026-01-02 00:00:00' GROUP BY 1",
+        "SELECT COUNT(*) FROM t",
+        "SELECT COUNT(*), MAX(level) FROM t WHERE level = 7",
+        "SELECT level FROM t WHERE __time >= TIME_PARSE('2026-01-01T00:00:00') AND level > 1 ORDER BY level",
+    ] {
+        assert!(world.remembers(sql).await, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn what_depends_on_more_than_the_wording_is_planned_each_time() {
+    let world = World::new();
+    for sql in [
+        "SELECT CURRENT_TIMESTAMP",
+        "SELECT level FROM t WHERE __time >= CURRENT_TIMESTAMP - INTERVAL '1' HOUR",
+        "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES",
+        "SELECT MAX(__time) FROM t WHERE level = 7 AND FALSE",
+        // No row can be both; the plan reads nothing.
+        "SELECT level FROM t WHERE __time > TIMESTAMP '2026-01-02 00:00:00' AND __time < TIMESTAMP '2026-01-01 00:00:00' \
+         AND 1 = 0",
+        // One of the two says nothing new.
+        "SELECT level FROM t WHERE __time >= TIMESTAMP '2026-01-01 00:00:00' AND __time >= TIMESTAMP '2026-01-01 00:00:00'",
+        "SELECT level FROM t WHERE __time >= TIMESTAMP '2026-01-01 00:00:00' AND level < 1767225600000 + 0 * level \
+         AND __time <> TIMESTAMP '2026-01-01 00:00:00'",
+        // What the LIMIT has found already is told to the scan.
+        "SELECT level FROM t ORDER BY level DESC LIMIT 3",
+        "SELECT a.level FROM t a JOIN t b ON a.level = b.level",
+    ] {
+        assert!(!world.remembers(sql).await, "{sql}");
+    }
+}

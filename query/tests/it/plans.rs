@@ -1,0 +1,113 @@
+//! Plans that are remembered: a statement that comes again is answered like one that never came before.
+
+use std::sync::Arc;
+
+use ovate_query::{Engine, EngineOptions, NoSystem, SqlRequest};
+use ovate_storage::time::{Granularity, format_instant};
+use ovate_storage::{ColumnSpec, ColumnType, Store, StoreOptions, TableSchema};
+use serde_json::{Value, json};
+
+use crate::answers::{Answer, request, run};
+use crate::data::{START_MS, Value as Cell, append, declare};
+
+/// `{from}` and `{to}` are texts of instants.
+const STATEMENTS: [&str; 14] = [
+    "SELECT COUNT(*) FROM t WHERE __time >= TIMESTAMP '{from}' AND __time < TIMESTAMP '{to}'",
+    "SELECT city, COUNT(*), SUM(level) FROM t WHERE __time >= TIMESTAMP '{from}' AND __time < TIMESTAMP '{to}' \
+     AND NOT city IS NULL GROUP BY city ORDER BY 2 DESC, 1 LIMIT 3",
+    "SELECT TIME_FLOOR(__time, 'PT1H'), MAX(level) FROM t WHERE __time >= TIME_PARSE('{from}') GROUP BY 1 ORDER BY 1",
+    "SELECT city, level FROM t WHERE (__time >= TIMESTAMP '{from}' AND city <> 'b') OR level = 7 ORDER BY level, city",
+    "SELECT __time, level FROM t WHERE __time < CAST('{to}' AS TIMESTAMP) ORDER BY __time, level LIMIT 9",
+    "SELECT __time, level FROM t WHERE __time >= TIMESTAMP '{from}' ORDER BY __time DESC, level DESC LIMIT 9",
+    "SELECT level FROM t WHERE __time > TIMESTAMP '{from}' AND __time >= TIMESTAMP '{to}' ORDER BY level",
+    "SELECT MIN(__time), MAX(__time) FROM t WHERE __time >= TIMESTAMP '{from}'",
+    "SELECT level, CASE WHEN __time >= TIMESTAMP '{from}' THEN 'new' ELSE 'old' END FROM t \
+     WHERE __time < TIMESTAMP '{to}' ORDER BY 1",
+    "SELECT a.city, COUNT(*) FROM t a JOIN t b ON a.level = b.level WHERE a.__time >= TIMESTAMP '{from}' \
+     AND b.__time < TIMESTAMP '{to}' GROUP BY a.city ORDER BY 1",
+    "SELECT COUNT(*) FROM (SELECT level FROM t WHERE __time >= TIMESTAMP '{from}' \
+     UNION ALL SELECT level FROM t WHERE __time < TIMESTAMP '{to}')",
+    "SELECT * FROM t WHERE NOT (__time < TIMESTAMP '{from}') ORDER BY level LIMIT 5",
+    "SELECT COUNT(DISTINCT city), AVG(level) FROM t WHERE __time >= TIMESTAMP '{from}' OR __time < TIMESTAMP '{to}'",
+    "SELECT (SELECT COUNT(*) FROM t), COUNT(*) FROM t WHERE __time >= TIMESTAMP '{from}'",
+];
+
+fn instant(minutes: i64) -> String {
+    format_instant(START_MS + minutes * 60_000)[..19].replace('T', " ")
+}
+
+async fn ask(engine: &Arc<Engine>, sql: &str, remembers: bool) -> Answer {
+    let mut request: SqlRequest = request(sql);
+    for key in ["useCache", "populateCache"] {
+        request.context.insert(key.to_owned(), json!(remembers));
+    }
+    run(engine, request).await.unwrap_or_else(|e| panic!("{sql}: {e}"))
+}
+
+fn store() -> (Arc<Store>, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (Store::open(folder.path(), StoreOptions::default()).unwrap(), folder)
+}
+
+/// `count` rows, a minute apart, from minute `from` on.
+fn rows(from: i64, count: i64) -> Vec<(i64, Vec<Cell>)> {
+    let row = |minute: i64| {
+        let city = ["a", "b", "c", ""][(minute % 4) as usize];
+        (START_MS + minute * 60_000, vec![Cell::Text(city.to_owned()), Cell::Long(minute)])
+    };
+    (from..from + count).map(row).collect()
+}
+
+#[tokio::test]
+async fn a_statement_that_comes_again_sees_the_rows_and_the_instants_of_its_own_moment() {
+    let (store, _folder) = store();
+    let datasource = declare(
+        &store,
+        "t",
+        Granularity::day(),
+        &[("city", ColumnType::String), ("level", ColumnType::Long)],
+    );
+    let engine = Engine::new(Arc::clone(&store), Arc::new(NoSystem), EngineOptions::default()).unwrap();
+    let mut asked = 0;
+    for step in 0..6_i64 {
+        // In order at first, then late rows, sealed ones before hot ones.
+        append(&datasource, &rows([0, 300, 600, 100, 5000, 50][step as usize], 200));
+        if step % 2 == 1 {
+            datasource.publish(START_MS).unwrap();
+        }
+        for (from, to) in [(10, 500), (400, 4000), (5100, 60), (0, 0), (150, 151)] {
+            for statement in STATEMENTS {
+                let sql = statement.replace("{from}", &instant(from)).replace("{to}", &instant(to));
+                let expected = ask(&engine, &sql, false).await;
+                let found = ask(&engine, &sql, true).await;
+                assert_eq!(found.columns, expected.columns, "step {step}: {sql}");
+                assert_eq!(found.rows, expected.rows, "step {step}: {sql}");
+                asked += 1;
+            }
+        }
+    }
+    println!("{asked} statements");
+}
+
+#[tokio::test]
+async fn a_plan_is_forgotten_when_the_columns_change() {
+    let (store, _folder) = store();
+    let datasource = declare(&store, "t", Granularity::day(), &[("city", ColumnType::String)]);
+    let engine = Engine::new(Arc::clone(&store), Arc::new(NoSystem), EngineOptions::default()).unwrap();
+    append(&datasource, &[(START_MS, vec![Cell::Text("Zürich".to_owned())])]);
+    for _ in 0..2 {
+        assert_eq!(ask(&engine, "SELECT * FROM t LIMIT 1", true).await.names(), ["__time", "city"]);
+    }
+    datasource.publish(START_MS).unwrap();
+    let columns = [("city", ColumnType::String), ("level", ColumnType::Long)];
+    let schema = TableSchema {
+        columns: columns.iter().map(|(name, kind)| ColumnSpec::dimension(*name, *kind)).collect(),
+        segment_granularity: Granularity::day(),
+        query_granularity: Granularity::NONE,
+        rollup: false,
+    };
+    store.ensure_datasource("t", Arc::new(schema)).unwrap();
+    let answer = ask(&engine, "SELECT * FROM t LIMIT 1", true).await;
+    assert_eq!(answer.names(), ["__time", "city", "level"]);
+    assert_eq!(answer.rows[0][2], Value::Null);
+}
