@@ -48,9 +48,8 @@ pub(crate) async fn plan<'a>(
     limits: &StatementLimits,
 ) -> Result<Planned<'a>, QueryError> {
     let context = Context::read(&request.context)?;
-    let worded = (context.cache.read || context.cache.write).then(|| Worded::of(request, &context)).flatten();
-    let template = worded.as_ref().filter(|_| context.cache.read);
-    if let Some(worded) = template
+    let worded = sessions.plans().is_used().then(|| Worded::of(request, &context)).flatten();
+    if let Some(worded) = &worded
         && let Some(template) = sessions.plans().get(&worded.wording)
         && let Some(bound) =
             template.bind(&worded.instants, catalog, sessions).map_err(|e| blame::unplaced(&e))?
@@ -65,9 +64,7 @@ pub(crate) async fn plan<'a>(
     let plan =
         state.query_planner().create_physical_plan(&plan, state).await.map_err(|e| blame::unplaced(&e))?;
     let Context { zone, timeout_ms, cache, .. } = context;
-    if let Some(worded) = worded.filter(|_| cache.write && mode == Mode::Run)
-        && let Some(named) = fixed
-    {
+    if let (Some(worded), Some(named), Mode::Run) = (worded, fixed, mode) {
         let partitions_max = state.config().target_partitions();
         let template = Template::of(&plan, &columns, &resources, named, &worded.instants, partitions_max);
         if let Some(template) = template.map_err(|e| blame::unplaced(&e))? {

@@ -103,10 +103,10 @@ impl ExecutionPlan for FromStatisticsExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(aggregate), true) => Ok(Arc::new(Self { aggregate })),
-            _ => internal_err!("FromStatisticsExec has one child"),
-        }
+        let (Some(aggregate), true) = (children.pop(), children.is_empty()) else {
+            return internal_err!("FromStatisticsExec has one child");
+        };
+        Ok(Arc::new(Self { aggregate }))
     }
 
     #[allow(deprecated)]

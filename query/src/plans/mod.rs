@@ -42,6 +42,11 @@ impl PlanCache {
         Self { plans_max, known: Mutex::default() }
     }
 
+    /// Whether any template is kept.
+    pub(crate) fn is_used(&self) -> bool {
+        self.plans_max > 0
+    }
+
     /// The template of a wording.
     pub(crate) fn get(&self, wording: &Wording) -> Option<Arc<Template>> {
         let mut known = self.known();
@@ -54,9 +59,6 @@ impl PlanCache {
 
     /// Remembers a template, in place of the one that was used longest ago if there are too many.
     pub(crate) fn put(&self, wording: Wording, template: Template) {
-        if self.plans_max == 0 {
-            return;
-        }
         let mut known = self.known();
         known.clock += 1;
         let now = known.clock;

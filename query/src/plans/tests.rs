@@ -33,7 +33,7 @@ impl World {
         };
         let datasource = store.ensure_datasource("t", Arc::new(schema)).unwrap();
         let columns = vec![ovate_storage::BatchColumn::Long(vec![7].into())];
-        let batch = RowBatch { time: vec![1_767_225_600_000].into(), raw_time: None, columns };
+        let batch = RowBatch { time: vec![1_767_225_600_000], raw_time: None, columns };
         datasource.writer().append(batch, &Progress::default(), 0).unwrap();
         let catalog = Catalog::new(store, Arc::new(NoSystem), ScanOptions::default());
         let sessions = Sessions::new(&EngineOptions::default()).unwrap();

@@ -87,10 +87,8 @@ fn instant(tokens: &[Token], at: usize) -> Option<(i64, String)> {
         return None;
     };
     matches!(column, Token::Word(word) if word.value == TIME_COLUMN).then_some(())?;
-    let before = match before {
-        [before @ .., Token::Word(_), Token::Period] => before,
-        before => before,
-    };
+    let before =
+        before.strip_suffix(&[Token::Period]).and_then(<[Token]>::split_last).map_or(before, |(_, b)| b);
     begins_operand(before.last()).then_some(())?;
     let form = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     Some((parse_iso(text, Zone::UTC)?, form))
