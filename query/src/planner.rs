@@ -48,7 +48,12 @@ pub(crate) async fn plan<'a>(
     limits: &StatementLimits,
 ) -> Result<Planned<'a>, QueryError> {
     let context = Context::read(&request.context)?;
-    let worded = sessions.plans().is_used().then(|| Worded::of(request, &context)).flatten();
+    let clock_ms = now_ms();
+    let worded = if sessions.plans().is_used() {
+        Worded::of(request, &context, context.now_ms.unwrap_or(clock_ms))
+    } else {
+        None
+    };
     if let Some(worded) = &worded
         && let Some(template) = sessions.plans().get(&worded.wording)
         && let Some(bound) =
@@ -59,12 +64,13 @@ pub(crate) async fn plan<'a>(
         let Context { zone, timeout_ms, cache, .. } = context;
         return Ok(Planned { mode: Mode::Run, plan, columns, resources, zone, timeout_ms, cache, state });
     }
-    let Logical { mode, plan, columns, resources, context, state, fixed } =
-        logical(request, catalog, sessions, limits)?;
+    let Logical { mode, plan, columns, resources, context, state, named, nows } =
+        logical(request, catalog, sessions, limits, clock_ms)?;
     let plan =
         state.query_planner().create_physical_plan(&plan, state).await.map_err(|e| blame::unplaced(&e))?;
     let Context { zone, timeout_ms, cache, .. } = context;
-    if let (Some(worded), Some(named), Mode::Run) = (worded, fixed, mode) {
+    // What else follows from the current time is right only now.
+    if let Some(worded) = worded.filter(|worded| mode == Mode::Run && worded.nows == nows) {
         let partitions_max = state.config().target_partitions();
         let template = Template::of(&plan, &columns, &resources, named, &worded.instants, partitions_max);
         if let Some(template) = template.map_err(|e| blame::unplaced(&e))? {
@@ -81,16 +87,19 @@ struct Logical<'a> {
     resources: Vec<Resource>,
     context: Context,
     state: &'a SessionState,
-    /// In how many places the statement names a table; `None` if it means something else at another moment.
-    fixed: Option<usize>,
+    /// In how many places the statement names a table.
+    named: usize,
+    /// In how many places it depends on the current time.
+    nows: usize,
 }
 
-/// Everything up to the optimized logical plan.
+/// Everything up to the optimized logical plan of a statement that came at `clock_ms`.
 fn logical<'a>(
     request: &SqlRequest,
     catalog: &Catalog,
     sessions: &'a Sessions,
     limits: &StatementLimits,
+    clock_ms: i64,
 ) -> Result<Logical<'a>, QueryError> {
     let statement = statement::parse(&request.query, limits)?;
     let context = if statement.settings.is_empty() {
@@ -104,15 +113,15 @@ fn logical<'a>(
     shape::settle(&mut query, limits)?;
     let hints = Hints::of(&query);
     let is_values = matches!(*query.body, SetExpr::Values(_));
-    let now = Now::new(context.now_ms.unwrap_or_else(now_ms));
+    let now = Now::new(context.now_ms.unwrap_or(clock_ms));
     let (sql, parameters, zone) = (&request.query, &request.parameters, context.zone);
     rewrite(&mut query, &Surroundings { sql, parameters, zone, now: &now })?;
     let names = Names::new(catalog, sessions.naming());
     let blamed = |e: DataFusionError| blame::blame(&e, &request.query, limits, &names);
-    let plan = named(query, &names)
+    let plan = from_tree(query, &names)
         .and_then(|plan| semantics::apply(plan, context.zone, &names.multi_values()))
         .map_err(blamed)?;
-    let fixed = if now.was_asked() { None } else { Some(tables_named(&plan).map_err(blamed)?) };
+    let named = tables_named(&plan).map_err(blamed)?;
     let plan = match context.outer_limit {
         Some(rows) => LogicalPlanBuilder::from(plan)
             .limit(0, Some(rows))
@@ -127,10 +136,10 @@ fn logical<'a>(
     let (analyzed, columns) =
         output::settle(analyzed, &hints, is_values, &names.multi_values()).map_err(blamed)?;
     let plan = state.optimizer().optimize(analyzed, state, |_, _| {}).map_err(blamed)?;
-    Ok(Logical { mode: statement.mode, plan, columns, resources, context, state, fixed })
+    Ok(Logical { mode: statement.mode, plan, columns, resources, context, state, named, nows: now.asked() })
 }
 
-fn named(query: Box<Query>, names: &Names<'_>) -> Result<LogicalPlan, DataFusionError> {
+fn from_tree(query: Box<Query>, names: &Names<'_>) -> Result<LogicalPlan, DataFusionError> {
     let options = ParserOptions::new()
         .with_enable_ident_normalization(false)
         .with_default_null_ordering(NullOrdering::NullsMin);

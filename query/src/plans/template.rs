@@ -126,8 +126,7 @@ impl Template {
             let filled = scan.filled(Arc::clone(snapshot), |literal| self.instant(literal, instants))?;
             Ok((!is_arranged || filled.is_arranged_like(scan)).then_some(filled))
         })?;
-        let columns = || self.columns.clone();
-        Ok(plan.map(|plan| Bound { plan, columns: columns(), resources, state }))
+        Ok(plan.map(|plan| Bound { plan, columns: self.columns.clone(), resources, state }))
     }
 
     /// What stands in place of a constant of the template.

@@ -29,11 +29,13 @@ pub(crate) struct Worded {
     pub(crate) wording: Wording,
     /// Milliseconds, in the order of the text.
     pub(crate) instants: Vec<i64>,
+    /// How many of them follow from the current time.
+    pub(crate) nows: usize,
 }
 
 impl Worded {
-    /// Takes a statement apart; `None`: it is to be planned each time.
-    pub(crate) fn of(request: &SqlRequest, context: &Context) -> Option<Self> {
+    /// Takes a statement apart that is asked at `now_ms`; `None`: it is to be planned each time.
+    pub(crate) fn of(request: &SqlRequest, context: &Context, now_ms: i64) -> Option<Self> {
         if request.query.len() > TEXT_BYTES_MAX {
             return None;
         }
@@ -46,25 +48,27 @@ impl Worded {
         if tokens.contains(&Token::SemiColon) || is_keyword(tokens.first(), Keyword::EXPLAIN) {
             return None;
         }
-        let mut instants = Vec::new();
+        let (mut instants, mut nows) = (Vec::new(), 0);
         // On the wall clocks of other zones, texts of one form are not read alike.
-        if context.zone == Zone::UTC {
-            for at in 0..tokens.len() {
-                if let Some((time_ms, form)) = instant(&tokens, at) {
-                    instants.push(time_ms);
-                    tokens[at] = Token::Placeholder(form);
-                }
+        let lifted = if context.zone == Zone::UTC { 0..tokens.len() } else { 0..0 };
+        for at in lifted {
+            if let Some((time_ms, form)) = written(&tokens, at) {
+                instants.push(time_ms);
+                tokens[at] = Token::Placeholder(form);
+            } else if let Some(time_ms) = current(&tokens, at, now_ms) {
+                instants.push(time_ms);
+                nows += 1;
             }
         }
         let parameters = request.parameters.iter().map(|p| (p.type_.clone(), p.value.to_string())).collect();
         let wording = Wording { tokens, parameters, zone: context.zone, outer_limit: context.outer_limit };
-        Some(Self { wording, instants })
+        Some(Self { wording, instants, nows })
     }
 }
 
 /// The instant that the text at `at` stands for, and the form of the text, if all that is done with it is to compare
-/// `__time` with it: `__time >= TIMESTAMP '…'`, `TIME_PARSE('…')` or `CAST('…' AS TIMESTAMP)`.
-fn instant(tokens: &[Token], at: usize) -> Option<(i64, String)> {
+/// `__time` with it: `__time >= '…'`, `TIMESTAMP '…'`, `TIME_PARSE('…')` or `CAST('…' AS TIMESTAMP)`.
+fn written(tokens: &[Token], at: usize) -> Option<(i64, String)> {
     let Token::SingleQuotedString(text) = &tokens[at] else { return None };
     let rest = &tokens[at + 1..];
     let (before, rest) = match &tokens[..at] {
@@ -80,18 +84,45 @@ fn instant(tokens: &[Token], at: usize) -> Option<(i64, String)> {
             }
             _ => return None,
         },
-        _ => return None,
+        before => (before, rest),
     };
-    ends_operand(rest.first()).then_some(())?;
-    let [before @ .., column, Token::GtEq | Token::Gt | Token::LtEq | Token::Lt] = before else {
-        return None;
-    };
-    matches!(column, Token::Word(word) if word.value == TIME_COLUMN).then_some(())?;
-    let before =
-        before.strip_suffix(&[Token::Period]).and_then(<[Token]>::split_last).map_or(before, |(_, b)| b);
-    begins_operand(before.last()).then_some(())?;
+    bounds_time(before, rest).then_some(())?;
     let form = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     Some((parse_iso(text, Zone::UTC)?, form))
+}
+
+/// The instant that `CURRENT_TIMESTAMP` at `at` stands for, or `CURRENT_TIMESTAMP - INTERVAL '2' MINUTE`, if all that
+/// is done with it is to compare `__time` with it.
+fn current(tokens: &[Token], at: usize, now_ms: i64) -> Option<i64> {
+    is_keyword(tokens.get(at), Keyword::CURRENT_TIMESTAMP).then_some(())?;
+    let (ago_ms, rest) = match &tokens[at + 1..] {
+        [Token::Minus, interval, Token::SingleQuotedString(count), Token::Word(unit), rest @ ..]
+            if is_keyword(Some(interval), Keyword::INTERVAL) =>
+        {
+            let unit_ms = match unit.keyword {
+                Keyword::SECOND => 1_000,
+                Keyword::MINUTE => 60_000,
+                Keyword::HOUR => 3_600_000,
+                Keyword::DAY => 86_400_000,
+                _ => return None,
+            };
+            (count.parse::<i64>().ok()?.checked_mul(unit_ms)?, rest)
+        }
+        rest => (0, rest),
+    };
+    bounds_time(&tokens[..at], rest).then_some(())?;
+    now_ms.checked_sub(ago_ms)
+}
+
+/// Whether what stands between `before` and `rest` is an operand by itself, and what `__time` is compared with.
+fn bounds_time(before: &[Token], rest: &[Token]) -> bool {
+    let [before @ .., column, Token::GtEq | Token::Gt | Token::LtEq | Token::Lt] = before else {
+        return false;
+    };
+    let is_time = matches!(column, Token::Word(word) if word.value == TIME_COLUMN);
+    let of_table = before.strip_suffix(&[Token::Period]).and_then(<[Token]>::split_last);
+    let before = of_table.map_or(before, |(_, before)| before);
+    is_time && begins_operand(before.last()) && ends_operand(rest.first())
 }
 
 fn begins_operand(token: Option<&Token>) -> bool {
@@ -126,10 +157,12 @@ mod tests {
     use super::*;
     use serde_json::Map;
 
+    const NOW_MS: i64 = 1_795_428_000_123;
+
     fn worded(sql: &str, zone: &str) -> Option<Worded> {
         let request = SqlRequest { query: sql.to_owned(), ..SqlRequest::default() };
         let context = Map::from_iter([("sqlTimeZone".to_owned(), zone.into())]);
-        Worded::of(&request, &Context::read(&context).unwrap())
+        Worded::of(&request, &Context::read(&context).unwrap(), NOW_MS)
     }
 
     fn instants(sql: &str) -> Vec<i64> {
@@ -158,9 +191,25 @@ mod tests {
     }
 
     #[test]
+    fn a_stretch_before_now_moves_with_it() {
+        let ago = |text: &str| {
+            let sql = format!("SELECT 1 FROM t WHERE __time > {text} AND a = CURRENT_TIMESTAMP");
+            let worded = worded(&sql, "UTC").unwrap();
+            assert_eq!(worded.nows, worded.instants.len());
+            worded.instants.first().map(|time_ms| NOW_MS - time_ms)
+        };
+        assert_eq!(ago("CURRENT_TIMESTAMP"), Some(0));
+        assert_eq!(ago("CURRENT_TIMESTAMP - INTERVAL '2' MINUTE"), Some(120_000));
+        assert_eq!(ago("CURRENT_TIMESTAMP - INTERVAL '1' MONTH"), None);
+        assert_eq!(ago("CURRENT_TIMESTAMP - INTERVAL '1' HOUR - INTERVAL '1' HOUR"), None);
+        assert_eq!(ago("CURRENT_TIMESTAMP + INTERVAL '1' HOUR"), None);
+    }
+
+    #[test]
     fn instants_that_more_is_done_with_stay_where_they_are() {
         for sql in [
             "SELECT 1 FROM t WHERE __time = TIMESTAMP '2026-01-01 00:00:00'",
+            "SELECT 1 FROM t WHERE __time > '2026-01-01' || ''",
             "SELECT 1 FROM t WHERE __time >= TIMESTAMP '2026-01-01 00:00:00' + INTERVAL '1' DAY",
             "SELECT 1 FROM t WHERE __time >= TIME_FLOOR(TIMESTAMP '2026-01-01 00:00:00', 'P1D')",
             "SELECT 1 FROM t WHERE __time >= TIME_PARSE('2026-01-01', 'yyyy-MM-dd')",

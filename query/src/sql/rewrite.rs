@@ -38,21 +38,21 @@ pub(crate) struct Surroundings<'a> {
 #[derive(Debug)]
 pub(crate) struct Now {
     time_ms: i64,
-    asked: Cell<bool>,
+    asked: Cell<usize>,
 }
 
 impl Now {
     pub(crate) fn new(time_ms: i64) -> Self {
-        Self { time_ms, asked: Cell::new(false) }
+        Self { time_ms, asked: Cell::new(0) }
     }
 
     fn ask(&self) -> i64 {
-        self.asked.set(true);
+        self.asked.set(self.asked.get() + 1);
         self.time_ms
     }
 
-    /// Whether the statement depends on it.
-    pub(crate) fn was_asked(&self) -> bool {
+    /// In how many places the statement depends on it.
+    pub(crate) fn asked(&self) -> usize {
         self.asked.get()
     }
 }

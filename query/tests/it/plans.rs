@@ -11,7 +11,7 @@ use crate::answers::{Answer, request, run};
 use crate::data::{START_MS, Value as Cell, append, declare};
 
 /// `{from}` and `{to}` are texts of instants.
-const STATEMENTS: [&str; 14] = [
+const STATEMENTS: [&str; 16] = [
     "SELECT COUNT(*) FROM t WHERE __time >= TIMESTAMP '{from}' AND __time < TIMESTAMP '{to}'",
     "SELECT city, COUNT(*), SUM(level) FROM t WHERE __time >= TIMESTAMP '{from}' AND __time < TIMESTAMP '{to}' \
      AND NOT city IS NULL GROUP BY city ORDER BY 2 DESC, 1 LIMIT 3",
@@ -29,6 +29,9 @@ const STATEMENTS: [&str; 14] = [
      UNION ALL SELECT level FROM t WHERE __time < TIMESTAMP '{to}')",
     "SELECT * FROM t WHERE NOT (__time < TIMESTAMP '{from}') ORDER BY level LIMIT 5",
     "SELECT COUNT(DISTINCT city), AVG(level) FROM t WHERE __time >= TIMESTAMP '{from}' OR __time < TIMESTAMP '{to}'",
+    "SELECT level FROM t WHERE \"__time\" >= '{from}' AND \"__time\" < '{to}' AND city IN ('a', 'b') ORDER BY 1",
+    "SELECT COUNT(*), MAX(level) FROM t WHERE __time > CURRENT_TIMESTAMP - INTERVAL '40' HOUR \
+     AND __time <= TIMESTAMP '{to}'",
     "SELECT (SELECT COUNT(*) FROM t), COUNT(*) FROM t WHERE __time >= TIMESTAMP '{from}'",
 ];
 
@@ -36,8 +39,16 @@ fn instant(minutes: i64) -> String {
     format_instant(START_MS + minutes * 60_000)[..19].replace('T', " ")
 }
 
+/// Asks at a moment that `minutes` are over since the first row.
+async fn ask_at(engine: &Arc<Engine>, sql: &str, minutes: i64) -> Answer {
+    let mut request = request(sql);
+    let now = format_instant(START_MS + minutes * 60_000);
+    request.context.insert("sqlCurrentTimestamp".to_owned(), now.into());
+    run(engine, request).await.unwrap_or_else(|e| panic!("{sql}: {e}"))
+}
+
 async fn ask(engine: &Arc<Engine>, sql: &str) -> Answer {
-    run(engine, request(sql)).await.unwrap_or_else(|e| panic!("{sql}: {e}"))
+    ask_at(engine, sql, 0).await
 }
 
 fn engine(store: &Arc<Store>, plans_max: usize) -> Arc<Engine> {
@@ -61,6 +72,9 @@ fn rows(from: i64, count: i64) -> Vec<(i64, Vec<Cell>)> {
 
 #[tokio::test]
 async fn a_statement_that_comes_again_sees_the_rows_and_the_instants_of_its_own_moment() {
+    // No row and one row at first; then rows in order, then late ones, sealed ones before hot ones.
+    const STEPS: [(i64, i64); 8] =
+        [(0, 0), (0, 1), (1, 200), (300, 200), (600, 200), (100, 200), (5000, 200), (50, 200)];
     let (store, _folder) = store();
     let datasource = declare(
         &store,
@@ -68,21 +82,18 @@ async fn a_statement_that_comes_again_sees_the_rows_and_the_instants_of_its_own_
         Granularity::day(),
         &[("city", ColumnType::String), ("level", ColumnType::Long)],
     );
-    let (forgets, remembers) = (engine(&store, 0), engine(&store, 8));
+    let (forgets, remembers) = (engine(&store, 0), engine(&store, 64));
     let mut asked = 0;
-    for step in 0..6_i64 {
-        // In order at first, then late rows, sealed ones before hot ones.
-        append(&datasource, &rows([0, 300, 600, 100, 5000, 50][step as usize], 200));
-        if step % 2 == 1 {
+    for (step, (from, count)) in STEPS.into_iter().enumerate() {
+        append(&datasource, &rows(from, count));
+        if step % 3 == 2 {
             datasource.publish(START_MS).unwrap();
         }
         for (from, to) in [(10, 500), (400, 4000), (5100, 60), (0, 0), (150, 151)] {
             for statement in STATEMENTS {
                 let sql = statement.replace("{from}", &instant(from)).replace("{to}", &instant(to));
-                // More statements than are remembered: each is asked twice while it is.
-                ask(&remembers, &sql).await;
-                let expected = ask(&forgets, &sql).await;
-                let found = ask(&remembers, &sql).await;
+                let expected = ask_at(&forgets, &sql, to).await;
+                let found = ask_at(&remembers, &sql, to).await;
                 assert_eq!(found.columns, expected.columns, "step {step}: {sql}");
                 assert_eq!(found.rows, expected.rows, "step {step}: {sql}");
                 asked += 1;
