@@ -147,10 +147,7 @@ impl<T: ArrowPrimitiveType, O: Fold<T::Native>> Accumulate for Folds<T, O> {
                 values[group] = wanted.set_indices().fold(values[group], |a, row| O::fold(a, native[row]));
             }
             (RowGroups::Each(groups), None) => {
-                for (&group, &value) in groups.iter().zip(native) {
-                    let own = &mut values[group as usize];
-                    *own = O::fold(*own, value);
-                }
+                fold_each::<_, O>(values, groups, |row| native[row]);
             }
             (RowGroups::Each(groups), Some(wanted)) => {
                 for row in wanted.set_indices() {
@@ -181,6 +178,33 @@ impl<T: ArrowPrimitiveType, O: Fold<T::Native>> Accumulate for Folds<T, O> {
     }
 }
 
+/// Folds the value of each row into its group.
+///
+/// Where there are few groups, many rows would wait for the sum that the row before has just written. So rows take
+/// turns at several sums for each group.
+fn fold_each<N: Copy, O: Fold<N>>(values: &mut [N], groups: &[u32], value: impl Fn(usize) -> N) {
+    const LANES: usize = 4;
+    const FEW: usize = 64;
+    let fold = |own: &mut N, row| *own = O::fold(*own, value(row));
+    let mut done = 0;
+    if values.len() <= FEW && groups.len() >= LANES * FEW {
+        let mut lanes = [[O::START; FEW]; LANES];
+        for groups in groups.chunks_exact(LANES) {
+            for (lane, &group) in lanes.iter_mut().zip(groups) {
+                // The remainder is the group itself, and spares a check.
+                fold(&mut lane[group as usize % FEW], done);
+                done += 1;
+            }
+        }
+        for lane in &lanes {
+            values.iter_mut().zip(lane).for_each(|(own, &other)| *own = O::fold(*own, other));
+        }
+    }
+    for (row, &group) in groups.iter().enumerate().skip(done) {
+        fold(&mut values[group as usize], row);
+    }
+}
+
 /// COUNT: of rows if there is no argument, otherwise of values.
 #[derive(Default)]
 pub(super) struct Counts {
@@ -194,11 +218,7 @@ impl Counts {
         match (rows, wanted) {
             (RowGroups::One { group, rows }, None) => counts[group] += rows as i64,
             (RowGroups::One { group, .. }, Some(wanted)) => counts[group] += wanted.count_set_bits() as i64,
-            (RowGroups::Each(groups), None) => {
-                for &group in groups {
-                    counts[group as usize] += 1;
-                }
-            }
+            (RowGroups::Each(groups), None) => fold_each::<_, Add>(counts, groups, |_| 1),
             (RowGroups::Each(groups), Some(wanted)) => {
                 wanted.set_indices().for_each(|row| counts[groups[row] as usize] += 1);
             }
@@ -367,6 +387,33 @@ mod tests {
             whole.update(RowGroups::One { group: 1, rows: 4 }, &arguments, filter, 2).unwrap();
             single.update(RowGroups::Each(&[1, 1, 1, 1]), &arguments, filter, 2).unwrap();
             assert_eq!(&whole.finish().unwrap(), &single.finish().unwrap());
+        }
+    }
+
+    #[test]
+    fn rows_of_few_groups_are_folded_like_rows_of_many() {
+        for count in [255_u32, 256, 1003] {
+            let groups: Vec<u32> = (0..count).map(|row| row * row % 7).collect();
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..i64::from(count)));
+            // As many groups as are few, and one more.
+            for of in [64, 65] {
+                let (mut sums, mut greatest) =
+                    (Folds::<Int64Type, Add>::default(), Folds::<Int64Type, Greatest>::default());
+                let mut counts = Counts::default();
+                let arguments = [Arc::clone(&numbers)];
+                let rows = RowGroups::Each(&groups);
+                sums.update(rows, &arguments, None, of).unwrap();
+                greatest.update(rows, &arguments, None, of).unwrap();
+                counts.update(rows, &[], None, of).unwrap();
+                let found = [&mut sums as &mut dyn Accumulate, &mut greatest, &mut counts]
+                    .map(|own| own.finish().unwrap().as_primitive::<Int64Type>().values().to_vec());
+                for group in 0..7_u32 {
+                    let rows = (0..count).filter(|&row| groups[row as usize] == group).map(i64::from);
+                    let expected =
+                        [rows.clone().sum(), rows.clone().max().unwrap_or(i64::MIN), rows.count() as i64];
+                    assert_eq!(found.each_ref().map(|values| values[group as usize]), expected);
+                }
+            }
         }
     }
 
