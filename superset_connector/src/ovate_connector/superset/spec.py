@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, types
+from superset import db
+from superset.common.db_query_status import QueryStatus
 from superset.constants import TimeGrain
 from superset.db_engine_specs.base import BaseEngineSpec, DatabaseCategory
 from superset.db_engine_specs.exceptions import (
@@ -40,7 +43,15 @@ if TYPE_CHECKING:
     from superset.models.core import Database
     from superset.models.sql_lab import Query
 
+_STOP_NOTE_TIMEOUT_S = 2.0  # somebody else may have cancelled the statement, without Superset
 _XXXX = "XXXXXXXXXX"  # what Superset's own masks look like
+
+
+def _await_stop_note(query: Query) -> None:
+    until = time.monotonic() + _STOP_NOTE_TIMEOUT_S
+    while query.status != QueryStatus.STOPPED and time.monotonic() < until:
+        time.sleep(0.05)
+        db.session.refresh(query)
 
 
 class OvateEngineSpec(BaseEngineSpec):
@@ -217,6 +228,20 @@ class OvateEngineSpec(BaseEngineSpec):
         return unwrapped(str(super()._extract_error_message(ex)))
 
     # Running statements
+
+    @classmethod
+    def execute_with_cursor(cls, cursor: Any, sql: str, query: Query) -> None:
+        """Runs the statement. One that was cancelled fails only when Superset has noted that somebody stopped it.
+
+        Superset asks the server first and makes its note then; whoever stopped a statement would be shown an error
+        by the thread that was faster.
+        """
+        try:
+            super().execute_with_cursor(cursor, sql, query)
+        except SupersetDBAPIOperationalError as error:
+            if getattr(error.__cause__, "category", None) == "CANCELED":
+                _await_stop_note(query)
+            raise
 
     @classmethod
     def get_cancel_query_id(cls, cursor: Any, query: Query) -> str | None:
