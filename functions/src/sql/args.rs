@@ -315,3 +315,23 @@ pub(super) fn times(args: &Args, value: impl FnMut(usize) -> Result<Option<i64>>
 pub(super) fn booleans(args: &Args, value: impl FnMut(usize) -> Result<Option<bool>>) -> Result<ArrayRef> {
     Ok(Arc::new((0..args.rows()).map(value).collect::<Result<BooleanArray>>()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_one_batch_are_bounded_together() {
+        let mebibyte = "x".repeat(1 << 20);
+        let make = |rows| {
+            let args = Args::new("TEXTCAT", Vec::new(), rows);
+            texts(&args, |_, buffer| {
+                buffer.push_str(&mebibyte);
+                Ok(Some(()))
+            })
+        };
+        assert_eq!(make(3).unwrap().len(), 3);
+        let error = make(1000).unwrap_err().to_string();
+        assert!(error.contains("TEXTCAT makes more than 268435456 bytes of text of 257 rows"), "{error}");
+    }
+}

@@ -36,6 +36,14 @@ struct Known {
     clock: u64,
 }
 
+impl Known {
+    /// The number of the next access.
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+}
+
 impl PlanCache {
     /// Keeps the `plans_max` templates that were used last.
     pub(crate) fn new(plans_max: usize) -> Self {
@@ -50,8 +58,7 @@ impl PlanCache {
     /// The template of a wording.
     pub(crate) fn get(&self, wording: &Wording) -> Option<Arc<Template>> {
         let mut known = self.known();
-        known.clock += 1;
-        let now = known.clock;
+        let now = known.tick();
         let (template, used) = known.templates.get_mut(wording)?;
         *used = now;
         Some(Arc::clone(template))
@@ -60,8 +67,7 @@ impl PlanCache {
     /// Remembers a template, in place of the one that was used longest ago if there are too many.
     pub(crate) fn put(&self, wording: Wording, template: Template) {
         let mut known = self.known();
-        known.clock += 1;
-        let now = known.clock;
+        let now = known.tick();
         if known.templates.len() >= self.plans_max && !known.templates.contains_key(&wording) {
             let oldest = known.templates.iter().min_by_key(|(_, (_, used))| *used);
             if let Some(oldest) = oldest.map(|(wording, _)| Arc::clone(wording)) {

@@ -7,7 +7,7 @@ use ovate_storage::time::Zone;
 use ovate_storage::time::parse::parse_iso;
 
 use crate::request::{Context, SqlRequest};
-use crate::sql::statement::tokenize;
+use crate::sql::statement::{is_keyword, tokenize};
 
 /// Longer statements are planned each time.
 const TEXT_BYTES_MAX: usize = 16 << 10;
@@ -142,10 +142,6 @@ fn ends_operand(token: Option<&Token>) -> bool {
         Keyword::UNION,
     ];
     matches!(token, None | Some(Token::RParen)) || WORDS.iter().any(|word| is_keyword(token, *word))
-}
-
-fn is_keyword(token: Option<&Token>, keyword: Keyword) -> bool {
-    matches!(token, Some(Token::Word(word)) if word.quote_style.is_none() && word.keyword == keyword)
 }
 
 fn is_word(token: &Token, name: &str) -> bool {

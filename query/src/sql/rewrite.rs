@@ -502,6 +502,14 @@ mod tests {
     }
 
     #[test]
+    fn a_time_of_day_is_refused_by_name() {
+        for name in ["CURRENT_TIME", "LOCALTIME"] {
+            let error = rewritten_in(name, "UTC").unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{name} is not supported")), "{error}");
+        }
+    }
+
+    #[test]
     fn intervals_of_elapsed_time_are_left_to_the_engine() {
         assert_eq!(rewritten("t - INTERVAL '20' HOUR"), "t - INTERVAL '0 months 72000000 milliseconds'");
         assert_eq!(rewritten("t - INTERVAL '1-1' YEAR TO MONTH"), "TIME_SHIFT(t, 'P1M', -13)");

@@ -129,7 +129,7 @@ fn take_settings(
         tokens.pop();
     }
     loop {
-        let is_set = is_keyword(tokens.first(), Keyword::SET);
+        let is_set = is_keyword(token_at(&tokens, 0), Keyword::SET);
         let semicolon = tokens.iter().position(|t| t.token == Token::SemiColon);
         match semicolon {
             None if is_set => return Err(QueryError::invalid("Unsupported SQL statement [SET_OPTION]")),
@@ -171,16 +171,16 @@ fn setting(tokens: &[TokenWithSpan]) -> Option<(String, Value)> {
 
 /// Takes off `EXPLAIN PLAN [… ] FOR` or `EXPLAIN [ANALYZE]`.
 fn take_explain(tokens: &mut Vec<TokenWithSpan>) -> Mode {
-    if !is_keyword(tokens.first(), Keyword::EXPLAIN) {
+    if !is_keyword(token_at(tokens, 0), Keyword::EXPLAIN) {
         return Mode::Run;
     }
-    if is_keyword(tokens.get(1), Keyword::ANALYZE) {
+    if is_keyword(token_at(tokens, 1), Keyword::ANALYZE) {
         tokens.drain(..2);
         return Mode::Analyze;
     }
-    if is_keyword(tokens.get(1), Keyword::PLAN) {
+    if is_keyword(token_at(tokens, 1), Keyword::PLAN) {
         // Calcite knows options between the two words, such as WITH IMPLEMENTATION.
-        if let Some(at) = tokens.iter().take(8).position(|t| is_keyword(Some(t), Keyword::FOR)) {
+        if let Some(at) = tokens.iter().take(8).position(|t| is_keyword(Some(&t.token), Keyword::FOR)) {
             tokens.drain(..=at);
             return Mode::Explain;
         }
@@ -189,8 +189,13 @@ fn take_explain(tokens: &mut Vec<TokenWithSpan>) -> Mode {
     Mode::Explain
 }
 
-fn is_keyword(token: Option<&TokenWithSpan>, keyword: Keyword) -> bool {
-    matches!(token.map(|t| &t.token), Some(Token::Word(word)) if word.quote_style.is_none() && word.keyword == keyword)
+/// Whether a token is that word, and not a name in quotes.
+pub(crate) fn is_keyword(token: Option<&Token>, keyword: Keyword) -> bool {
+    matches!(token, Some(Token::Word(word)) if word.quote_style.is_none() && word.keyword == keyword)
+}
+
+fn token_at(tokens: &[TokenWithSpan], at: usize) -> Option<&Token> {
+    tokens.get(at).map(|token| &token.token)
 }
 
 /// Refuses what is not a query, and says what to do instead.
