@@ -1,5 +1,5 @@
-//! What a running store does for itself: drops what its retention rules drop, merges small segments, and removes
-//! files that nothing needs any more. On a thread of its own, so that reading and answering never wait for it.
+//! What a running store does for itself: drops what its retention rules drop, merges small segments, makes cold
+//! ones Parquet, and removes files that nothing needs any more. On a thread of its own, so that reading and answering never wait for it.
 //!
 //! Work comes in steps of bounded size, and after a step the thread rests for as long as the step took: at most half
 //! a core goes into it.
@@ -10,10 +10,28 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ovate_storage::time::{Period, Zone};
 use ovate_storage::{CompactionOptions, Datasource, Store};
 
 /// How often the thread looks for something to do, unless told otherwise.
 pub(crate) const PERIOD: Duration = Duration::from_secs(10);
+
+/// What is done for small and for cold segments, as time goes on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Compaction {
+    /// When segments are small.
+    pub options: CompactionOptions,
+    /// How long after the end of its chunk a segment is cold; `None`: never.
+    pub cold_after: Option<Period>,
+}
+
+impl Compaction {
+    /// What there is to do at a time.
+    pub(crate) fn at(&self, now_ms: i64) -> CompactionOptions {
+        let cold_before_ms = self.cold_after.map(|period| period.add(now_ms, -1, Zone::UTC));
+        CompactionOptions { cold_before_ms, ..self.options }
+    }
+}
 
 /// The thread, until it is stopped.
 #[derive(Debug)]
@@ -25,11 +43,7 @@ pub(crate) struct Care {
 impl Care {
     /// Starts the thread, which looks for something to do every `period`. Without `compaction` it leaves segments as
     /// they were published.
-    pub(crate) fn start(
-        store: Arc<Store>,
-        period: Duration,
-        compaction: Option<CompactionOptions>,
-    ) -> Result<Self> {
+    pub(crate) fn start(store: Arc<Store>, period: Duration, compaction: Option<Compaction>) -> Result<Self> {
         let (stop, stopped) = channel();
         let run = move || {
             let mut pause = period;
@@ -53,7 +67,7 @@ impl Care {
 }
 
 /// One step of everything. Whether there is more to do at once.
-fn round(store: &Store, compaction: Option<&CompactionOptions>) -> bool {
+fn round(store: &Store, compaction: Option<&Compaction>) -> bool {
     let now_ms = chrono::Utc::now().timestamp_millis();
     match store.apply_rules(now_ms) {
         Ok(dropped) => {
@@ -73,8 +87,8 @@ fn round(store: &Store, compaction: Option<&CompactionOptions>) -> bool {
     let mut has_more = false;
     for name in store.datasources() {
         let Some(datasource) = store.datasource(&name) else { continue };
-        if let Some(options) = compaction {
-            has_more |= compact(&datasource, options, now_ms);
+        if let Some(compaction) = compaction {
+            has_more |= compact(&datasource, &compaction.at(now_ms), now_ms);
         }
         if let Err(error) = datasource.remove_leftovers() {
             tracing::warn!(datasource = name, %error, "cannot remove what nothing needs any more");
@@ -90,7 +104,8 @@ fn compact(datasource: &Datasource, options: &CompactionOptions, now_ms: i64) ->
         Ok(Some(done)) => {
             let (before, after) = (done.merged.len(), done.segments.len());
             tracing::info!(
-                datasource = name, interval = %done.interval, before, after, rows = done.rows, "merged small segments"
+                datasource = name, interval = %done.interval, before, after, rows = done.rows, form = ?done.form,
+                bytes_before = done.bytes_before, bytes = done.bytes, "merged segments"
             );
             metrics::counter!("ovate_compactions_total", "datasource" => name.to_owned()).increment(1);
             metrics::counter!("ovate_segments_merged_total", "datasource" => name.to_owned())
@@ -100,7 +115,7 @@ fn compact(datasource: &Datasource, options: &CompactionOptions, now_ms: i64) ->
         // Nothing to do; or nothing that can be done, which was said where it happened.
         Ok(None) | Err(ovate_storage::StorageError::Poisoned { .. }) => false,
         Err(error) => {
-            tracing::warn!(datasource = name, %error, "cannot merge small segments; they stay as they are");
+            tracing::warn!(datasource = name, %error, "cannot merge segments; they stay as they are");
             metrics::counter!("ovate_compaction_errors_total", "datasource" => name.to_owned()).increment(1);
             false
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ovate_storage::time::Period;
 
 use crate::settings::Settings;
 
@@ -69,9 +70,20 @@ Examples:
     #[command(after_help = "Example:\n  ovate restore --from /mnt/backups/monday --data ./data")]
     Restore(Restore),
 
-    /// Merges the small segments of a data folder that no process has open. A running store does so by itself.
-    #[command(after_help = "Example:\n  ovate compact --data ./data")]
-    Compact(Folder),
+    /// Merges the small segments of a data folder that no process has open, and makes cold ones Parquet. A running store
+    /// does so by itself.
+    #[command(
+        after_help = "Examples:\n  ovate compact --data ./data\n  ovate compact --data ./data --cold-after P30D"
+    )]
+    Compact(Compact),
+
+    /// Writes the published rows of a data folder that no process has open as Parquet files, one for each segment. A backup
+    /// is such a folder.
+    #[command(after_help = "\
+Examples:
+  ovate export --data ./data --to ./parquet
+  ovate export --data /mnt/backups/monday --datasource EVENTS_GEO --to ./parquet")]
+    Export(Export),
 
     /// Reads a password from standard input and prints its hash, for the setting `user`.
     #[command(after_help = "Example:\n  ovate hash-password < password.txt")]
@@ -143,6 +155,17 @@ pub(crate) struct Folder {
     pub data: PathBuf,
 }
 
+/// `ovate compact`.
+#[derive(Debug, Args)]
+pub(crate) struct Compact {
+    /// The data folder.
+    #[command(flatten)]
+    pub folder: Folder,
+    /// How long after the end of its time chunk a segment is cold [default: never].
+    #[arg(long, value_name = "PERIOD", env = "OVATE_COLD_AFTER", value_parser = Period::parse)]
+    pub cold_after: Option<Period>,
+}
+
 /// `ovate backup`.
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -159,6 +182,20 @@ pub(crate) struct Backup {
     /// What the backup of a running store is called, in the folder that its server makes backups in.
     #[arg(long, value_name = "NAME", requires = "url")]
     pub name: Option<String>,
+}
+
+/// `ovate export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The data folder.
+    #[command(flatten)]
+    pub folder: Folder,
+    /// The datasource [default: all of them].
+    #[arg(long, value_name = "NAME")]
+    pub datasource: Option<String>,
+    /// Where to: an empty folder, or one that does not exist. Each datasource gets a folder in it.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
 }
 
 /// `ovate restore`.

@@ -6,24 +6,35 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use ovate_storage::time::Period;
 use ovate_storage::{
-    BackupReport, CompactionOptions, Finding, Part, SegmentRecord, Store, StoreOptions, WorkProgress,
+    BackupReport, CompactionOptions, ExportReport, Finding, Form, Part, SegmentRecord, Store, StoreOptions,
+    WorkProgress,
 };
 use serde_json::{Value, json};
 
 use crate::ask;
+use crate::care::Compaction;
 
 /// `ovate segments`: one line per segment.
 pub(crate) fn list_segments(folder: &Path) -> Result<()> {
     let store = open(folder)?;
     let records = store.segment_records(None)?;
-    println!("{:<24} {:>12} {:>14} {:<7} segment", "datasource", "rows", "bytes", "state");
+    println!("{:<24} {:>12} {:>14} {:<7} {:<7} segment", "datasource", "rows", "bytes", "state", "form");
     for record in &records {
         let SegmentRecord { datasource, rows, size_bytes, id, .. } = record;
-        println!("{datasource:<24} {rows:>12} {size_bytes:>14} {:<7} {id}", state(&store, record));
+        let (state, form) = (state(&store, record), form(record));
+        println!("{datasource:<24} {rows:>12} {size_bytes:>14} {state:<7} {form:<7} {id}");
     }
     println!("{} segments, {} rows", records.len(), records.iter().map(|r| r.rows).sum::<u64>());
     Ok(())
+}
+
+fn form(record: &SegmentRecord) -> &'static str {
+    match record.files.form {
+        Form::Arrow => "arrow",
+        Form::Parquet => "parquet",
+    }
 }
 
 /// Whether queries need a segment, and whether its files are there and begin and end as they should. `ovate verify`
@@ -91,6 +102,19 @@ pub(crate) fn backup_running(url: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// `ovate export`: published rows as Parquet files.
+pub(crate) fn export(folder: &Path, datasource: Option<&str>, target: &Path) -> Result<()> {
+    let store = open(folder)?;
+    let names = datasource.map_or_else(|| store.datasources(), |name| vec![name.to_owned()]);
+    let line = ProgressLine::default();
+    let exported = store.export(&names, target, |progress| line.show(progress));
+    line.clear();
+    let ExportReport { files, rows } =
+        exported.with_context(|| format!("not everything was exported to {}", target.display()))?;
+    println!("{files} files, {rows} rows in {}", target.display());
+    Ok(())
+}
+
 /// `ovate restore`: checks the backup, copies it into an empty folder, and checks the copy.
 pub(crate) fn restore(backup: &Path, folder: &Path) -> Result<()> {
     let store = open(backup)?;
@@ -103,25 +127,30 @@ pub(crate) fn restore(backup: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `ovate compact`: merges small segments until there are none to merge, whether their chunks are quiet or not.
-pub(crate) fn compact(folder: &Path) -> Result<()> {
+/// `ovate compact`: merges small segments until there are none to merge, whether their chunks are quiet or not, and makes
+/// cold ones Parquet.
+pub(crate) fn compact(folder: &Path, cold_after: Option<Period>) -> Result<()> {
     let store = open(folder)?;
     let options = CompactionOptions { quiet_ms: 0, ..CompactionOptions::default() };
     let now_ms = chrono::Utc::now().timestamp_millis();
+    let options = Compaction { options, cold_after }.at(now_ms);
     let all = store.segment_records(None)?.iter().filter(|record| record.used).count();
     let (line, mut merged, mut made) = (ProgressLine::default(), 0, 0);
+    let (mut bytes_before, mut bytes_after) = (0, 0);
     for name in store.datasources() {
         let Some(datasource) = store.datasource(&name) else { continue };
         while let Some(done) = datasource.compact(&options, now_ms).with_context(|| format!("in {name}"))? {
             merged += done.merged.len();
             made += done.segments.len();
+            bytes_before += done.bytes_before;
+            bytes_after += done.bytes;
             let (segment, bytes_done, bytes) =
                 (done.merged.first().map_or("", String::as_str), merged as u64, all as u64);
             line.show(&WorkProgress { segment, segments_done: merged, segments: all, bytes_done, bytes });
         }
     }
     line.clear();
-    println!("{merged} of {all} segments became {made}");
+    println!("{merged} of {all} segments became {made}, {bytes_before} bytes {bytes_after}");
     Ok(())
 }
 
@@ -217,9 +246,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         filled(&data);
-        compact(&data).unwrap();
+        compact(&data, None).unwrap();
         let store = open(&data).unwrap();
         assert_eq!((rows(&store), store.segment_records(None).unwrap().len()), (6, 1));
+        assert!(store.verify(|_| {}).unwrap().findings.is_empty());
+        drop(store);
+        compact(&data, Some(Period::of_days(1))).unwrap();
+        let store = open(&data).unwrap();
+        let records = store.segment_records(None).unwrap();
+        assert_eq!(records.iter().map(|record| record.files.form).collect::<Vec<_>>(), [Form::Parquet]);
+        assert_eq!(rows(&store), 6);
         assert!(store.verify(|_| {}).unwrap().findings.is_empty());
     }
 }

@@ -13,6 +13,7 @@ use ovate_api::ApiOptions;
 use ovate_ingest::IngestOptions;
 use ovate_ingest::pipeline::Limits as MessageLimits;
 use ovate_query::{EngineOptions, StatementLimits};
+use ovate_storage::DecodedColumns;
 use serde::{Deserialize, Serialize};
 
 /// All limits. `None` means: the default.
@@ -28,6 +29,11 @@ pub(crate) struct Limits {
     /// kept [default: 64].
     #[arg(long, value_name = "MIB", env = "OVATE_QUERY_CACHE_MIB")]
     pub query_cache_mib: Option<u64>,
+
+    /// Memory for columns of cold segments, decoded for one query and used again by the next, in MiB; what queries are at
+    /// work on comes on top [default: 256].
+    #[arg(long, value_name = "MIB", env = "OVATE_COLD_CACHE_MIB")]
+    pub cold_cache_mib: Option<u64>,
 
     /// Disk space for what queries spill, in MiB [default: 10240].
     #[arg(long, value_name = "MIB", env = "OVATE_QUERY_SPILL_MIB")]
@@ -138,7 +144,7 @@ fn time(ms: Option<u64>, default: Duration) -> Duration {
 /// What a limit may be set to.
 fn range(name: &str) -> (i64, i64) {
     match name {
-        "queries_waiting_max" | "query_spill_mib" | "query_cache_mib" => (0, i64::MAX),
+        "queries_waiting_max" | "query_spill_mib" | "query_cache_mib" | "cold_cache_mib" => (0, i64::MAX),
         // Where the JSON parser stops.
         "message_depth_max" => (1, 120),
         // Spans of text carry their length in 24 bits.
@@ -158,6 +164,11 @@ impl Limits {
             ensure!((least..=most).contains(&value), "{name}: {value} is not between {least} and {most}");
         }
         Ok(())
+    }
+
+    /// Memory for columns of cold segments.
+    pub(crate) fn cold_cache_bytes(&self) -> usize {
+        usize::try_from(bytes(self.cold_cache_mib, DecodedColumns::BYTES_MAX as u64)).unwrap_or(usize::MAX)
     }
 
     /// `options` within these limits.
@@ -234,6 +245,7 @@ mod tests {
         BTreeMap::from([
             ("query_memory_mib", engine.memory_bytes_max as u64 >> 20),
             ("query_cache_mib", engine.cache_bytes_max as u64 >> 20),
+            ("cold_cache_mib", limits.cold_cache_bytes() as u64 >> 20),
             ("query_spill_mib", engine.spill_bytes_max >> 20),
             ("query_timeout_ms", ms(engine.timeout_default)),
             ("query_timeout_max_ms", ms(engine.timeout_max)),

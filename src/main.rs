@@ -72,8 +72,11 @@ fn run(cli: Cli) -> Result<()> {
             (_, _, Some(data), Some(to)) => folder::backup(data, to),
             _ => bail!("say what to copy: --data DIR --to DIR, or --url URL --name NAME"),
         },
+        Command::Export(export) => {
+            folder::export(&export.folder.data, export.datasource.as_deref(), &export.to)
+        }
         Command::Restore(restore) => folder::restore(&restore.from, &restore.data),
-        Command::Compact(folder) => folder::compact(&folder.data),
+        Command::Compact(compact) => folder::compact(&compact.folder.data, compact.cold_after),
         Command::HashPassword => {
             let mut password = String::new();
             std::io::stdin().read_to_string(&mut password).context("cannot read the password")?;

@@ -15,7 +15,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use ovate_api::{ApiOptions, AppState, AuthOptions, Parts, User};
 use ovate_ingest::{IngestOptions, OffsetPolicy, SupervisorManager};
 use ovate_query::{Engine, EngineOptions, SystemTables};
-use ovate_storage::{CompactionOptions, Store, StoreOptions};
+use ovate_storage::{DecodedColumns, Store, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -46,8 +46,11 @@ impl Server {
         // Before anything is read or written: a server that must not be reached starts nothing.
         api.auth.check_listener(address)?;
 
+        let compaction = settings.compaction()?;
         let folder = data.to_path_buf();
-        let store = tokio::task::spawn_blocking(move || Store::open(&folder, StoreOptions::default()))
+        let decoded = DecodedColumns::new(settings.limits.cold_cache_bytes());
+        let options = StoreOptions { decoded, ..StoreOptions::default() };
+        let store = tokio::task::spawn_blocking(move || Store::open(&folder, options))
             .await
             .context("opening the store was interrupted")??;
         let metrics = PrometheusBuilder::new().install_recorder().context("cannot start the metrics")?;
@@ -56,7 +59,6 @@ impl Server {
         let system: Arc<dyn SystemTables> =
             Arc::new(System::new(Arc::clone(&supervisors), Arc::clone(&store), address));
         let engine = Engine::new(Arc::clone(&store), Arc::clone(&system), engine_options(settings, data))?;
-        let compaction = settings.compaction.unwrap_or(true).then(CompactionOptions::default);
         let period = settings.care_period_ms.map_or(PERIOD, |ms| Duration::from_millis(ms.get()));
         let care = Care::start(Arc::clone(&store), period, compaction)?;
         let parts =

@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Command, ValueEnum};
 use ovate_ingest::OffsetPolicy;
+use ovate_storage::time::Period;
 use serde::{Deserialize, Serialize};
 
+use crate::care::Compaction;
 use crate::limits::Limits;
 
 /// How the names of all variables begin.
@@ -55,6 +57,11 @@ pub(crate) struct Settings {
     /// Whether small segments are merged while the store runs [default: true].
     #[arg(long, value_name = "BOOL", env = "OVATE_COMPACTION")]
     pub compaction: Option<bool>,
+
+    /// How long after the end of its time chunk a segment is cold, as an ISO 8601 period: `P30D`. Cold segments become
+    /// Parquet files, which take less room and longer to read [default: never].
+    #[arg(long, value_name = "PERIOD", env = "OVATE_COLD_AFTER", value_parser = Period::parse)]
+    pub cold_after: Option<Period>,
 
     /// How often the store looks for segments to merge, to drop and to remove [default: 10000].
     #[arg(long, value_name = "MS", env = "OVATE_CARE_PERIOD_MS")]
@@ -144,6 +151,16 @@ impl Settings {
     /// The broker map as pairs.
     pub(crate) fn broker_pairs(&self) -> Result<Vec<(String, String)>> {
         pairs(self.broker_map.as_deref(), "broker_map", "kafka_broker:29092=127.0.0.1:9092")
+    }
+
+    /// What the store does for its segments; `None`: it leaves them as they were published.
+    pub(crate) fn compaction(&self) -> Result<Option<Compaction>> {
+        let cold_after = self.cold_after;
+        match (self.compaction.unwrap_or(true), cold_after) {
+            (_, Some(period)) if !period.is_positive() => bail!("cold_after: {period} is no time"),
+            (false, Some(_)) => bail!("cold_after needs compaction: it is what makes segments cold"),
+            (merges, _) => Ok(merges.then(|| Compaction { cold_after, ..Compaction::default() })),
+        }
     }
 
     /// Users and password hashes.
@@ -240,6 +257,18 @@ mod tests {
             Some(Policy::Latest)
         );
         assert!(Settings::default().over("offset_policy = \"newest\"").is_err());
+    }
+
+    #[test]
+    fn when_segments_are_cold_is_a_period_and_needs_compaction() {
+        let settings = |text: &str| Settings::default().over(text);
+        let cold = settings("cold_after = \"P30D\"").unwrap().compaction().unwrap().unwrap();
+        assert_eq!(cold.at(30 * 86_400_000 + 7).cold_before_ms, Some(7));
+        assert_eq!(Settings::default().compaction().unwrap().unwrap().at(7).cold_before_ms, None);
+        assert!(settings("cold_after = \"30 days\"").is_err());
+        let refused = |text| settings(text).unwrap().compaction().unwrap_err().to_string();
+        assert!(refused("cold_after = \"PT0S\"").contains("is no time"));
+        assert!(refused("cold_after = \"P1D\"\ncompaction = false").contains("needs compaction"));
     }
 
     #[test]

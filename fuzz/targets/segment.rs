@@ -1,20 +1,31 @@
 //! The files of a segment: refused, or read to their end.
 //!
-//! An input is a byte and a file. The byte's lowest bit says which of the two files it is, the next whether the footer's
-//! checksum is made right again, so that what lies behind the checksums is reached as well.
+//! An input is a byte and a file. The byte's lowest bit says which of the two files it is, the next whether checksums are
+//! made right again, so that what lies behind them is reached as well, and the third whether the segment is cold.
 
 #![allow(unreachable_pub)] // Shared with tests.
 
 use std::path::{Path, PathBuf};
 
 use ovate_storage::disk::RealDisk;
-use ovate_storage::segment::Segment;
+use ovate_storage::segment::{DecodedColumns, Segment};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::fuzz::Target;
 
-const DATA: &[u8] = include_bytes!("../../storage/tests/golden/v1/data.arrow");
-const INDEX: &[u8] = include_bytes!("../../storage/tests/golden/v1/index.ovate");
+/// The name of the file with the columns, that file, and the index.
+type Files = (&'static str, &'static [u8], &'static [u8]);
+
+const WARM: Files = (
+    "data.arrow",
+    include_bytes!("../../storage/tests/golden/v1/data.arrow"),
+    include_bytes!("../../storage/tests/golden/v1/index.ovate"),
+);
+const COLD: Files = (
+    "data.parquet",
+    include_bytes!("../../storage/tests/golden/v2/data.parquet"),
+    include_bytes!("../../storage/tests/golden/v2/index.ovate"),
+);
 /// The codes of a dictionary whose lists are read: a forged table may claim any number of them.
 const CODES: u32 = 50;
 
@@ -27,9 +38,9 @@ pub struct Segments {
 }
 
 impl Segments {
-    fn write(&self, data: &[u8], index: &[u8]) -> PathBuf {
+    fn write(&self, name: &str, data: &[u8], index: &[u8]) -> PathBuf {
         // New files: what is mapped must not change.
-        for (name, bytes) in [("data.arrow", data), ("index.ovate", index)] {
+        for (name, bytes) in [(name, data), ("index.ovate", index)] {
             let path = self.folder.path().join(name);
             let _ = std::fs::remove_file(&path);
             std::fs::write(path, bytes).unwrap();
@@ -51,7 +62,9 @@ impl Target for Segments {
     ];
 
     fn kept() -> Vec<Vec<u8>> {
-        [(0, DATA), (1, INDEX), (3, INDEX)].map(|(kind, file)| [&[kind], file].concat()).to_vec()
+        let [(_, warm, warm_index), (_, cold, cold_index)] = [WARM, COLD];
+        let files = [(0, warm), (1, warm_index), (3, warm_index), (4, cold), (6, cold), (7, cold_index)];
+        files.map(|(kind, file)| [&[kind], file].concat()).to_vec()
     }
 
     fn new() -> Self {
@@ -60,33 +73,37 @@ impl Target for Segments {
 
     fn run(&mut self, input: &[u8]) {
         let Some((kind, file)) = input.split_first() else { return };
-        let mut file = file.to_vec();
-        let folder = if kind & 1 == 0 {
-            self.write(&file, INDEX)
+        let (name, data, index) = if kind & 4 == 0 { WARM } else { COLD };
+        let (mut data, mut index) = (data.to_vec(), index.to_vec());
+        if kind & 1 == 0 {
+            data = file.to_vec();
         } else {
-            if kind & 2 != 0 {
-                seal(&mut file);
-            }
-            self.write(DATA, &file)
-        };
-        self.opened += usize::from(read(&folder));
+            index = file.to_vec();
+        }
+        if kind & 2 != 0 {
+            seal(&data, &mut index);
+        }
+        self.opened += usize::from(read(&self.write(name, &data, &index)));
     }
 }
 
-/// Makes the checksum of a footer right, if there is one.
-fn seal(file: &mut [u8]) {
-    let Some(tail) = file.len().checked_sub(32) else { return };
-    let footer_bytes = u64::from_le_bytes(file[tail..tail + 8].try_into().unwrap());
+/// Makes the checksums of the data and of the footer right, if there are any.
+fn seal(data: &[u8], index: &mut [u8]) {
+    let Some(tail) = index.len().checked_sub(32) else { return };
+    let footer_bytes = u64::from_le_bytes(index[tail..tail + 8].try_into().unwrap());
     let start = usize::try_from(footer_bytes).ok().and_then(|bytes| tail.checked_sub(bytes));
-    if let Some(start) = start {
-        let checksum = xxh3_64(&file[start..tail + 16]);
-        file[tail + 16..tail + 24].copy_from_slice(&checksum.to_le_bytes());
+    let Some(start) = start else { return };
+    // Inputs have one page.
+    if let Some(page) = index[start..tail].get_mut(8..16) {
+        page.copy_from_slice(&xxh3_64(data).to_le_bytes());
     }
+    let checksum = xxh3_64(&index[start..tail + 16]);
+    index[tail + 16..tail + 24].copy_from_slice(&checksum.to_le_bytes());
 }
 
 /// Asks for everything. Whether it is a segment at all.
 fn read(folder: &Path) -> bool {
-    let Ok(segment) = Segment::open(&RealDisk, folder, None) else { return false };
+    let Ok(segment) = Segment::open(&RealDisk, folder, None, &DecodedColumns::new(0)) else { return false };
     let _ = segment.time();
     let _ = segment.blocks("__time");
     for spec in segment.columns().iter() {

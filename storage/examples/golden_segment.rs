@@ -10,13 +10,13 @@ mod content;
 use std::path::Path;
 
 use ovate_storage::disk::RealDisk;
-use ovate_storage::segment::{FORMAT_VERSION, write_segment};
+use ovate_storage::segment::{FORMAT_VERSION, Form, write_segment};
 
 fn main() -> Result<(), ovate_storage::StorageError> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let folder = golden.join(format!("v{FORMAT_VERSION}"));
-    let written = content::with_input(|input| write_segment(&RealDisk, &folder, input))?;
+    let written = content::with_input(|input| write_segment(&RealDisk, &folder, input, Form::Parquet))?;
     println!("{}: {} rows, {} bytes", folder.display(), written.rows, written.size_bytes);
-    println!("checksum {:016x}", written.files.checksum);
+    println!("{:?}", written.files);
     Ok(())
 }

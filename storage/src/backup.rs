@@ -17,7 +17,7 @@ use crate::datasource::Shared;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::names::segment_folder;
-use crate::segment::{DATA_FILE, INDEX_FILE};
+use crate::segment::INDEX_FILE;
 use crate::store::sync_ancestors;
 use crate::verify::WorkProgress;
 
@@ -70,7 +70,7 @@ fn backup(
         let from = segment_folder(&shared.folder, &record.datasource, &record.id);
         let to = segment_folder(target, &record.datasource, &record.id);
         create(disk, &to)?;
-        for file in [DATA_FILE, INDEX_FILE] {
+        for file in [record.files.form.data_file(), INDEX_FILE] {
             disk.link(&from.join(file), &to.join(file))
                 .map_err(StorageError::io("copy", &from.join(file)))?;
         }

@@ -5,6 +5,9 @@
 //! chunk, however often rows arrive. A chunk that takes no more rows is merged
 //! down to as few segments as its size allows.
 //!
+//! A chunk that ended long ago is *cold*, if the options say when that is: its segments become Parquet, as large as a
+//! step allows. Rows that come late all the same are published as ever, and become cold in their turn.
+//!
 //! Segments whose columns contradict each other (a name that is a string here and a number there) are not merged.
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,6 +15,7 @@ use std::sync::Arc;
 
 use crate::catalog::SegmentRecord;
 use crate::schema::{COMPANION_PREFIX, ColumnRole, ColumnSpec, TableSchema};
+use crate::segment::Form;
 use crate::time::Interval;
 
 /// When to compact, and how much at once.
@@ -27,6 +31,8 @@ pub struct CompactionOptions {
     pub step_rows_max: u64,
     /// The bytes of the files that one step reads.
     pub step_bytes_max: u64,
+    /// Chunks that ended before this are cold; `None`: none ever is.
+    pub cold_before_ms: Option<i64>,
 }
 
 impl Default for CompactionOptions {
@@ -37,26 +43,53 @@ impl Default for CompactionOptions {
             quiet_ms: 3_600_000,
             step_rows_max: 2_000_000,
             step_bytes_max: 512 << 20,
+            cold_before_ms: None,
         }
     }
 }
 
-/// The next segments to merge, in the order in which they were published; `None` if there is nothing to do.
-/// `records` are those in use.
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan<'a> {
+    /// The segments to merge, in the order in which they were published.
+    pub records: Vec<&'a SegmentRecord>,
+    /// How the columns of the new segments are to lie on disk.
+    pub form: Form,
+}
+
+/// The next step; `None` if there is nothing to do. `records` are those in use.
 pub fn plan<'a>(
     records: impl Iterator<Item = &'a SegmentRecord>,
     options: &CompactionOptions,
     now_ms: i64,
-) -> Option<Vec<&'a SegmentRecord>> {
+) -> Option<Plan<'a>> {
     let mut chunks: BTreeMap<(Interval, &str), Vec<&SegmentRecord>> = BTreeMap::new();
     for record in records {
         chunks.entry((record.interval, &record.version)).or_default().push(record);
     }
-    let plans = chunks.into_values().filter_map(|chunk| plan_chunk(chunk, options, now_ms));
-    plans.max_by_key(Vec::len)
+    let plans = chunks.into_iter().filter_map(|((interval, _), chunk)| {
+        let is_cold = options.cold_before_ms.is_some_and(|before_ms| interval.end_ms < before_ms);
+        let form = if is_cold { Form::Parquet } else { Form::Arrow };
+        let warm = if is_cold { warm(&chunk, options) } else { None };
+        let mut records = warm.or_else(|| small(chunk, options, now_ms))?;
+        records.sort_by_key(|record| record.partition_num);
+        Some(Plan { records, form })
+    });
+    plans.max_by_key(|plan| plan.records.len())
 }
 
-fn plan_chunk<'a>(
+/// The segments of a cold chunk that are not Parquet yet, as many as fit into a step and at least one.
+fn warm<'a>(chunk: &[&'a SegmentRecord], options: &CompactionOptions) -> Option<Vec<&'a SegmentRecord>> {
+    let warm = chunk.iter().copied().filter(|record| record.files.form == Form::Arrow).collect();
+    let mut warm = compatible(warm);
+    warm.sort_by_key(|record| (record.rows, record.partition_num));
+    let count = step(&warm, true, options).len().max(1);
+    warm.truncate(count);
+    (!warm.is_empty()).then_some(warm)
+}
+
+/// The small segments of a chunk that are worth merging.
+fn small<'a>(
     chunk: Vec<&'a SegmentRecord>,
     options: &CompactionOptions,
     now_ms: i64,
@@ -71,12 +104,9 @@ fn plan_chunk<'a>(
     small.sort_by_key(|record| (record.rows, record.partition_num));
     // Of several that are equally long, the one with the smallest.
     let starts = (0..small.len()).rev();
-    let mut taken = starts
-        .map(|start| step(&small[start..], is_quiet, options))
-        .max_by_key(|taken| taken.len())?
-        .to_vec();
-    taken.sort_by_key(|record| record.partition_num);
-    (taken.len() >= count_min).then_some(taken)
+    let taken =
+        starts.map(|start| step(&small[start..], is_quiet, options)).max_by_key(|taken| taken.len())?;
+    (taken.len() >= count_min).then(|| taken.to_vec())
 }
 
 /// As many of `small`, the smallest first, as fit into a step, and as are no larger than all before them together.
@@ -147,6 +177,7 @@ mod tests {
         quiet_ms: 100,
         step_rows_max: 2000,
         step_bytes_max: 1 << 30,
+        cold_before_ms: None,
     };
 
     fn record(partition_num: u32, rows: u64) -> SegmentRecord {
@@ -161,15 +192,15 @@ mod tests {
             min_time_ms: 0,
             max_time_ms: 9,
             columns: Arc::from([ColumnSpec::dimension("a", ColumnType::String)]),
-            files: SegmentFiles { data_bytes: 1, index_bytes: 1, checksum: 1 },
+            files: SegmentFiles { form: Form::Arrow, data_bytes: 1, index_bytes: 1, checksum: 1 },
             used: true,
             created_ms: 0,
         }
     }
 
     fn planned(records: &[SegmentRecord], now_ms: i64) -> Vec<u32> {
-        let plan = plan(records.iter(), &OPTIONS, now_ms).unwrap_or_default();
-        plan.iter().map(|record| record.partition_num).collect()
+        let plan = plan(records.iter(), &OPTIONS, now_ms);
+        plan.iter().flat_map(|plan| &plan.records).map(|record| record.partition_num).collect()
     }
 
     #[test]
@@ -206,6 +237,37 @@ mod tests {
     }
 
     #[test]
+    fn segments_of_a_cold_chunk_become_parquet_once() {
+        let options = CompactionOptions { cold_before_ms: Some(11), ..OPTIONS };
+        let planned = |records: &[SegmentRecord], options: &CompactionOptions| {
+            let plan = plan(records.iter(), options, 0)?;
+            Some((plan.records.iter().map(|record| record.partition_num).collect::<Vec<_>>(), plan.form))
+        };
+        // Neither the number of segments nor their size matters; only a step is not made too large.
+        let mut records: Vec<_> = [5000, 7, 5].iter().zip(0..).map(|(&rows, n)| record(n, rows)).collect();
+        assert_eq!(planned(&records, &options), Some((vec![1, 2], Form::Parquet)));
+        records[1].files.form = Form::Parquet;
+        records[2].files.form = Form::Parquet;
+        assert_eq!(planned(&records, &options), Some((vec![0], Form::Parquet)));
+        records[0].files.form = Form::Parquet;
+        assert_eq!(planned(&records, &options), None);
+        // A chunk that ended just now is not cold.
+        records[0].files.form = Form::Arrow;
+        assert_eq!(planned(&records, &CompactionOptions { cold_before_ms: Some(10), ..OPTIONS }), None);
+    }
+
+    #[test]
+    fn late_rows_of_a_cold_chunk_are_merged_with_what_is_there_as_parquet() {
+        let options = CompactionOptions { cold_before_ms: Some(11), ..OPTIONS };
+        let mut records: Vec<_> = (0..4).map(|n| record(n, 5)).collect();
+        for record in &mut records {
+            record.files.form = Form::Parquet;
+        }
+        let plan = plan(records.iter(), &options, 0).unwrap();
+        assert_eq!((plan.records.len(), plan.form), (4, Form::Parquet));
+    }
+
+    #[test]
     fn rows_are_rewritten_a_logarithmic_number_of_times() {
         let mut records: Vec<SegmentRecord> = Vec::new();
         let (mut next, mut written) = (0, 0);
@@ -213,8 +275,8 @@ mod tests {
             records.push(record(next, 1));
             next += 1;
             while let Some(plan) = plan(records.iter(), &OPTIONS, 0) {
-                let rows = plan.iter().map(|record| record.rows).sum();
-                let merged: Vec<u32> = plan.iter().map(|record| record.partition_num).collect();
+                let rows = plan.records.iter().map(|record| record.rows).sum();
+                let merged: Vec<u32> = plan.records.iter().map(|record| record.partition_num).collect();
                 written += rows;
                 records.retain(|record| !merged.contains(&record.partition_num));
                 records.push(record(next, rows));

@@ -118,6 +118,9 @@ pub enum StorageError {
     /// Arrow refused an array.
     #[error("arrow: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
+    /// A Parquet file could not be written or read.
+    #[error("{0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
 }
 
 /// The result of a call to the store.

@@ -13,7 +13,7 @@
 //! * [`catalog`]: the one commit point: segments and the stream offsets they cover change in one transaction.
 //! * [`store`], [`datasource`], [`snapshot`]: how the pieces meet, and what a query sees.
 //! * [`compaction`], [`retention`]: which small segments are merged into large ones, and which are kept.
-//! * [`verify`], [`backup`]: whether everything is there, and a second copy of it.
+//! * [`verify`], [`backup`], [`export`]: whether everything is there, a second copy of it, and rows for others.
 //! * [`time`]: intervals, periods, granularities.
 //! * [`disk`]: the file system, as the order of writes that a crash must respect.
 //! * [`fail_point`]: places at which tests end the process.
@@ -30,6 +30,7 @@ pub mod datasource;
 pub mod dictionary;
 pub mod disk;
 pub mod error;
+pub mod export;
 pub mod fail_point;
 pub mod hot;
 mod names;
@@ -55,12 +56,13 @@ pub use compaction::CompactionOptions;
 pub use datasource::{Compacted, Datasource, Published, Quarantined, Selection};
 pub use dictionary::{Dictionary, NULL_CODE};
 pub use error::{Result, StorageError};
+pub use export::ExportReport;
 pub use hot::Writer;
 pub use progress::{PartitionKey, Progress, StreamIdentity};
 pub use retention::{DEFAULT_RULES, Rule};
 pub use rows::{BatchColumn, RowBatch};
 pub use schema::{ColumnRole, ColumnSpec, ColumnType, Rollup, TIME_COLUMN, TableSchema};
-pub use segment::{BLOCK_ROWS, BlockStats, Postings, Scalar};
+pub use segment::{BLOCK_ROWS, BlockStats, DecodedColumns, Form, Postings, Scalar};
 pub use snapshot::{Part, Snapshot, SnapshotSchema};
 pub use store::{Store, StoreOptions};
 pub use verify::{Finding, VerifyReport, WorkProgress};

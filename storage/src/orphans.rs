@@ -13,7 +13,7 @@ use crate::datasource::Shared;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::names::segment_folder;
-use crate::segment::{DATA_FILE, INDEX_FILE};
+use crate::segment::{Form, INDEX_FILE};
 
 /// The orphans of a data folder whose catalog has `records`, sorted.
 pub(crate) fn find(shared: &Shared, records: &[SegmentRecord]) -> Result<Vec<PathBuf>> {
@@ -50,7 +50,9 @@ fn list(disk: &dyn Disk, path: &Path) -> Result<Vec<PathBuf>> {
 /// Whether a folder holds a segment's files and nothing else; an empty one must bear a segment's name.
 fn is_ours(disk: &dyn Disk, datasource: &Path, folder: &Path) -> bool {
     let Ok(entries) = disk.list(folder) else { return false };
-    let known = |path: &PathBuf| path.file_name().is_some_and(|name| name == DATA_FILE || name == INDEX_FILE);
+    let names = [Form::Arrow.data_file(), Form::Parquet.data_file(), INDEX_FILE];
+    let known =
+        |path: &PathBuf| path.file_name().is_some_and(|name| names.iter().any(|known| name == *known));
     let (Some(prefix), Some(name)) = (datasource.file_name(), folder.file_name()) else { return false };
     let mut start = prefix.as_encoded_bytes().to_vec();
     start.push(b'_');

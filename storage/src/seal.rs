@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-
 use crate::dictionary::Dictionary;
 use crate::disk::Disk;
 use crate::error::Result;
 use crate::hot::{Frozen, Run, RunColumn};
-use crate::segment::{InputColumn, SegmentInput, SegmentSummary, write_segment};
+use crate::segment::{Form, InputColumn, SegmentInput, SegmentSummary, write_segment};
 use crate::time::Interval;
 use crate::timeline;
 
@@ -38,9 +36,8 @@ impl<'a> Sealing<'a> {
         if frozen.schema.rollup {
             run = run.rolled_up(&frozen.schema.columns, &frozen.companions)?;
         }
-        let dictionaries: Vec<Option<ArrayRef>> = frozen.dictionaries.iter().map(values_of).collect();
         let values = (0..frozen.columns.len())
-            .map(|at| input_column(run.columns.get(at), dictionaries.get(at).cloned().flatten()))
+            .map(|at| input_column(run.columns.get(at), frozen.dictionaries.get(at)))
             .collect();
         Ok(Self { frozen, run, values })
     }
@@ -67,6 +64,7 @@ impl<'a> Sealing<'a> {
     pub(crate) fn write(
         &self,
         chunk: &Chunk,
+        form: Form,
         disk: &dyn Disk,
         folder: &Path,
         datasource: &str,
@@ -80,16 +78,14 @@ impl<'a> Sealing<'a> {
             values: &self.values,
             rows: chunk.rows.as_deref(),
         };
-        write_segment(disk, folder, &input)
+        write_segment(disk, folder, &input, form)
     }
 }
 
-fn values_of(dictionary: &Dictionary) -> Option<ArrayRef> {
-    (!dictionary.is_empty()).then(|| Arc::new(dictionary.values_from(0)) as ArrayRef)
-}
-
-fn input_column(column: Option<&RunColumn>, values: Option<ArrayRef>) -> InputColumn {
-    let strings = || values.clone().unwrap_or_else(|| Arc::new(Dictionary::new().values_from(0)));
+/// A column of joined rows as a segment is written from it; `dictionary` has its strings.
+pub(crate) fn input_column(column: Option<&RunColumn>, dictionary: Option<&Dictionary>) -> InputColumn {
+    let strings =
+        || Arc::new(dictionary.map_or_else(|| Dictionary::new().values_from(0), |d| d.values_from(0)));
     match column {
         Some(RunColumn::Codes(codes)) => InputColumn::Codes { codes: codes.clone(), values: strings() },
         Some(RunColumn::MultiCodes { ends, codes }) => {

@@ -9,11 +9,13 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::{ArrayRef, Int64Array};
 
 use crate::catalog::SegmentRecord;
+use crate::datasource::Shared;
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::hot::HotPart;
+use crate::names::segment_folder;
 use crate::schema::{COMPANION_PREFIX, ColumnSpec, ColumnType, TIME_COLUMN, TableSchema};
-use crate::segment::{BlockStats, Postings, Segment};
+use crate::segment::{BlockStats, DecodedColumns, Postings, Segment};
 use crate::time::{Granularity, Interval, format_instant};
 
 /// All rows of a datasource at one moment.
@@ -103,6 +105,7 @@ pub struct SegmentHandle {
     record: SegmentRecord,
     folder: PathBuf,
     disk: Arc<dyn Disk>,
+    decoded: Arc<DecodedColumns>,
     /// The segment, or why it can never be opened.
     opened: OnceLock<Result<Segment, String>>,
     serial: u64,
@@ -115,8 +118,10 @@ pub(crate) fn next_serial() -> u64 {
 }
 
 impl SegmentHandle {
-    pub(crate) fn new(record: SegmentRecord, folder: PathBuf, disk: Arc<dyn Disk>) -> Self {
-        Self { record, folder, disk, opened: OnceLock::new(), serial: next_serial() }
+    pub(crate) fn new(record: SegmentRecord, shared: &Shared) -> Self {
+        let folder = segment_folder(&shared.folder, &record.datasource, &record.id);
+        let (disk, decoded) = (Arc::clone(&shared.disk), Arc::clone(&shared.decoded));
+        Self { record, folder, disk, decoded, opened: OnceLock::new(), serial: next_serial() }
     }
 
     /// What the catalog says of it.
@@ -138,7 +143,7 @@ impl SegmentHandle {
         if let Some(Ok(segment)) = self.opened.get() {
             return Ok(segment);
         }
-        let opened = match Segment::open(&*self.disk, &self.folder, Some(&self.record.files)) {
+        let opened = match Segment::open(&*self.disk, &self.folder, Some(&self.record.files), &self.decoded) {
             Err(StorageError::Io { source, action, path }) if source.kind() != ErrorKind::NotFound => {
                 return Err(self.damaged(&StorageError::Io { action, path, source }.to_string()));
             }
@@ -184,6 +189,11 @@ impl SegmentPart {
     /// The segment's record and files.
     pub fn handle(&self) -> &Arc<SegmentHandle> {
         &self.handle
+    }
+
+    /// As [`Part::visible`].
+    pub(crate) fn visible(&self) -> Interval {
+        self.visible
     }
 }
 

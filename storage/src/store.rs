@@ -3,7 +3,7 @@
 //! ```text
 //!  DIR/LOCK                  held by the one process that may write; holds its pid
 //!  DIR/catalog.redb          what is true
-//!  DIR/segments/<datasource>/<segment id>/{data.arrow, index.ovate}
+//!  DIR/segments/<datasource>/<segment id>/{data.arrow or data.parquet, index.ovate}
 //!  DIR/tmp/                  segments being written; emptied at start
 //! ```
 
@@ -19,6 +19,7 @@ use crate::disk::{Disk, RealDisk};
 use crate::error::{Result, StorageError};
 use crate::orphans;
 use crate::schema::{COMPANION_PREFIX, TIME_COLUMN, TableSchema};
+use crate::segment::DecodedColumns;
 use crate::time::{Granularity, Interval};
 
 /// How a store is opened.
@@ -30,6 +31,8 @@ pub struct StoreOptions {
     pub segment_rows_max: usize,
     /// Hot rows are put into the order and the forms that segments have once so many of them are together.
     pub settled_rows_min: usize,
+    /// Columns of cold segments that are kept in memory.
+    pub decoded: Arc<DecodedColumns>,
     /// Whether to remove what a crash left behind. Not when a folder is only looked at.
     pub remove_orphans: bool,
 }
@@ -40,6 +43,7 @@ impl Default for StoreOptions {
             disk: Arc::new(RealDisk),
             segment_rows_max: 5_000_000,
             settled_rows_min: 64 << 10,
+            decoded: DecodedColumns::new(DecodedColumns::BYTES_MAX),
             remove_orphans: true,
         }
     }
@@ -73,6 +77,7 @@ impl Store {
             catalog,
             segment_rows_max: options.segment_rows_max.max(1),
             settled_rows_min: options.settled_rows_min,
+            decoded: Arc::clone(&options.decoded),
             removals: RwLock::new(()),
         });
         let store = Self { datasources: RwLock::new(load(&shared)?), shared, _lock: lock };
@@ -127,6 +132,11 @@ impl Store {
     /// The catalog.
     pub fn catalog(&self) -> &Catalog {
         &self.shared.catalog
+    }
+
+    /// The columns of cold segments that are kept in memory.
+    pub fn decoded(&self) -> &DecodedColumns {
+        &self.shared.decoded
     }
 
     /// The data folder.

@@ -46,10 +46,11 @@ fn misfit(segment: &SegmentHandle, column: &str, error: &arrow::error::ArrowErro
     StorageError::damaged(segment.folder(), format!("segment {id}: column {column}: {error}"))
 }
 
-type Thawed = Result<RunColumn, arrow::error::ArrowError>;
+pub(crate) type Thawed = Result<RunColumn, arrow::error::ArrowError>;
 
-/// `array` is of the type of `spec`: a segment is checked for that when it is opened.
-fn run_column(array: &ArrayRef, spec: &ColumnSpec, dictionary: &mut Dictionary) -> Thawed {
+/// A column of a segment as hot rows have it, its strings entered into `dictionary`. `array` is of the type of `spec`: a
+/// segment is checked for that when it is opened.
+pub(crate) fn run_column(array: &ArrayRef, spec: &ColumnSpec, dictionary: &mut Dictionary) -> Thawed {
     Ok(match spec.column_type {
         ColumnType::String => strings(array, spec.multi_value, dictionary),
         ColumnType::Long => RunColumn::Long(numbers::<Int64Type>(array)?),

@@ -12,7 +12,7 @@ use crate::datasource::Shared;
 use crate::error::{Result, StorageError};
 use crate::names::{segment_folder, segment_id};
 use crate::orphans;
-use crate::segment::Segment;
+use crate::segment::{DecodedColumns, Segment};
 
 /// What has been checked and found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -121,7 +121,8 @@ pub(crate) fn verify(shared: &Shared, mut progress: impl FnMut(&WorkProgress<'_>
 
 fn check_segment(shared: &Shared, record: &SegmentRecord) -> Result<()> {
     let folder = segment_folder(&shared.folder, &record.datasource, &record.id);
-    let segment = Segment::open(&*shared.disk, &folder, Some(&record.files))?;
+    // Read once: nothing is kept.
+    let segment = Segment::open(&*shared.disk, &folder, Some(&record.files), &DecodedColumns::new(0))?;
     segment.verify()?;
     let found = (segment.datasource(), segment.interval(), segment.version(), segment.rows() as u64);
     let expected = (record.datasource.as_str(), record.interval, record.version.as_str(), record.rows);

@@ -1,10 +1,10 @@
 //! Segments that earlier releases wrote are read for ever. One folder per format version under `golden/`; how they
-//! are made is told in `FORMAT.md`.
+//! are made is told in `FORMAT.md`. Those of versions 1 and 2 hold the same rows, as Arrow and as Parquet.
 
 #![allow(clippy::unwrap_used)] // Helpers of tests, which may.
 
 #[path = "golden/v1/content.rs"]
-mod v1;
+mod content;
 
 use std::path::{Path, PathBuf};
 
@@ -12,15 +12,29 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type};
 use ovate_storage::disk::RealDisk;
-use ovate_storage::segment::{BlockStats, Scalar, Segment, SegmentFiles};
+use ovate_storage::segment::{BlockStats, DecodedColumns, Form, Scalar, Segment, SegmentFiles};
 
 fn golden(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version)
 }
 
-fn open_v1() -> Segment {
-    let files = SegmentFiles { data_bytes: 87_034, index_bytes: 10_802, checksum: 0x332a_fb98_5486_b750 };
-    Segment::open(&RealDisk, &golden("v1"), Some(&files)).unwrap()
+/// A segment of every version.
+fn segments() -> [Segment; 2] {
+    let v1 = SegmentFiles {
+        form: Form::Arrow,
+        data_bytes: 87_034,
+        index_bytes: 10_802,
+        checksum: 0x332a_fb98_5486_b750,
+    };
+    let v2 = SegmentFiles {
+        form: Form::Parquet,
+        data_bytes: 14_723,
+        index_bytes: 10_256,
+        checksum: 7_933_979_864_941_925_475,
+    };
+    [("v1", v1), ("v2", v2)].map(|(version, files)| {
+        Segment::open(&RealDisk, &golden(version), Some(&files), &DecodedColumns::new(1 << 20)).unwrap()
+    })
 }
 
 fn column(segment: &Segment, name: &str) -> ArrayRef {
@@ -33,26 +47,32 @@ fn text(segment: &Segment, name: &str) -> Vec<Option<String>> {
 }
 
 #[test]
-fn a_segment_of_version_1_is_whole() {
-    let segment = open_v1();
+fn a_segment_of_every_version_is_whole() {
+    segments().iter().for_each(check_whole);
+}
+
+fn check_whole(segment: &Segment) {
     segment.verify().unwrap();
-    assert_eq!(segment.datasource(), v1::DATASOURCE);
-    assert_eq!(segment.interval(), v1::INTERVAL);
-    assert_eq!(segment.version(), v1::VERSION);
-    assert_eq!(segment.rows(), v1::ROWS);
-    assert_eq!(segment.time_range(), (v1::row(0).time, v1::row(v1::ROWS - 1).time));
-    assert_eq!(segment.columns()[..], v1::columns());
+    assert_eq!(segment.datasource(), content::DATASOURCE);
+    assert_eq!(segment.interval(), content::INTERVAL);
+    assert_eq!(segment.version(), content::VERSION);
+    assert_eq!(segment.rows(), content::ROWS);
+    assert_eq!(segment.time_range(), (content::row(0).time, content::row(content::ROWS - 1).time));
+    assert_eq!(segment.columns()[..], content::columns());
 }
 
 #[test]
-fn a_segment_of_version_1_has_the_forms_it_was_written_with() {
-    let segment = open_v1();
+fn a_column_has_the_form_it_was_written_with() {
+    segments().iter().for_each(check_forms);
+}
+
+fn check_forms(segment: &Segment) {
     let keyed = |key, value| DataType::Dictionary(Box::new(key), Box::new(value));
-    let of = |name| column(&segment, name).data_type().clone();
+    let of = |name| column(segment, name).data_type().clone();
     assert_eq!(of("city"), keyed(DataType::UInt8, DataType::Utf8));
     assert_eq!(of("device"), keyed(DataType::UInt16, DataType::Utf8));
     assert_eq!(
-        column(&segment, "tags").as_list::<i32>().values().data_type(),
+        column(segment, "tags").as_list::<i32>().values().data_type(),
         &keyed(DataType::UInt8, DataType::Utf8)
     );
     assert_eq!(of("message"), DataType::Utf8);
@@ -63,22 +83,24 @@ fn a_segment_of_version_1_has_the_forms_it_was_written_with() {
 }
 
 #[test]
-fn a_segment_of_version_1_has_the_rows_it_was_written_from() {
-    let segment = open_v1();
+fn a_segment_has_the_rows_it_was_written_from() {
+    segments().iter().for_each(check_rows);
+}
+
+fn check_rows(segment: &Segment) {
     let time: Int64Array = segment.time().unwrap();
-    let (city, device, message) =
-        (text(&segment, "city"), text(&segment, "device"), text(&segment, "message"));
-    let tags = column(&segment, "tags");
-    let status = cast(&column(&segment, "status"), &DataType::Int64).unwrap();
-    let offset = column(&segment, "offset");
-    let score = cast(&column(&segment, "score"), &DataType::Float64).unwrap();
-    let weight = column(&segment, "weight");
-    for i in 0..v1::ROWS {
-        let expected = v1::row(i);
+    let (city, device, message) = (text(segment, "city"), text(segment, "device"), text(segment, "message"));
+    let tags = column(segment, "tags");
+    let status = cast(&column(segment, "status"), &DataType::Int64).unwrap();
+    let offset = column(segment, "offset");
+    let score = cast(&column(segment, "score"), &DataType::Float64).unwrap();
+    let weight = column(segment, "weight");
+    for i in 0..content::ROWS {
+        let expected = content::row(i);
         let items = cast(&tags.as_list::<i32>().value(i), &DataType::Utf8).unwrap();
         assert_eq!(items.as_string::<i32>().iter().flatten().collect::<Vec<_>>(), expected.tags);
         assert_eq!(tags.is_null(i), expected.tags.is_empty());
-        let found = v1::Row {
+        let found = content::Row {
             time: time.value(i),
             city: expected.city,
             device: device[i].clone().unwrap(),
@@ -96,11 +118,15 @@ fn a_segment_of_version_1_has_the_rows_it_was_written_from() {
 }
 
 #[test]
-fn a_segment_of_version_1_has_posting_lists_and_statistics() {
-    let segment = open_v1();
+fn a_segment_has_posting_lists_and_statistics() {
+    segments().iter().for_each(check_index);
+}
+
+fn check_index(segment: &Segment) {
     let city = segment.postings("city").unwrap().unwrap();
-    let rows =
-        |of: &dyn Fn(&v1::Row) -> bool| (0..v1::ROWS as u32).filter(|&i| of(&v1::row(i as usize))).collect();
+    let rows = |of: &dyn Fn(&content::Row) -> bool| {
+        (0..content::ROWS as u32).filter(|&i| of(&content::row(i as usize))).collect()
+    };
     let sorted = ["", "Genève", "Zürich", "emoji 😀", "nul\0byte"];
     assert_eq!(city.len(), sorted.len());
     for (code, value) in sorted.iter().enumerate() {

@@ -125,5 +125,6 @@ async fn metrics(State(state): State<AppState>) -> Result<Response, Refusal> {
         let found = state.store.datasource(&name).map_or(0, |datasource| datasource.quarantined().len());
         metrics::gauge!("ovate_segments_quarantined", "datasource" => name).set(found as f64);
     }
+    metrics::gauge!("ovate_cold_cache_bytes").set(state.store.decoded().bytes() as f64);
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response())
 }

@@ -1,4 +1,5 @@
-//! Compacting: small segments of one chunk become few, while queries run and rows arrive.
+//! Compacting: small segments of one chunk become few, and those of a cold chunk become Parquet, while queries run and
+//! rows arrive.
 //!
 //! ```text
 //!  plan ─► thaw ─► write + sync          (no lock: takes as long as it takes)
@@ -16,9 +17,10 @@ use std::sync::Arc;
 use super::segments::Change;
 use super::{Datasource, lock};
 use crate::catalog::SegmentRecord;
-use crate::compaction::{CompactionOptions, merged_schema, plan};
+use crate::compaction::{CompactionOptions, Plan, merged_schema, plan};
 use crate::error::Result;
 use crate::seal::Sealing;
+use crate::segment::Form;
 use crate::snapshot::SegmentHandle;
 use crate::thaw::thaw;
 use crate::time::Interval;
@@ -33,6 +35,8 @@ pub struct Compacted {
     pub merged: Vec<String>,
     /// The ids of those that took their place.
     pub segments: Vec<String>,
+    /// How their columns lie on disk.
+    pub form: Form,
     /// The rows before.
     pub rows_before: u64,
     /// The rows after: fewer where rows roll up.
@@ -44,7 +48,7 @@ pub struct Compacted {
 }
 
 impl Datasource {
-    /// One step of compaction: the small segments of one chunk, as far as `options` allows. `None` if there is
+    /// One step of compaction: the small or cold segments of one chunk, as far as `options` allows. `None` if there is
     /// nothing to do, or if someone else changed the segments meanwhile. Blocks while files are read, written and
     /// synced; appends, publishes and queries go on.
     ///
@@ -54,28 +58,32 @@ impl Datasource {
     pub fn compact(&self, options: &CompactionOptions, now_ms: i64) -> Result<Option<Compacted>> {
         let _one_at_a_time = lock(&self.compacting);
         self.refuse_if_poisoned()?;
-        let handles = self.plan(options, now_ms)?;
-        if handles.is_empty() {
-            return Ok(None);
-        }
+        let Some((handles, form)) = self.plan(options, now_ms)? else { return Ok(None) };
         crate::fail_point!("compact.planned");
-        let compacted = self.noted(self.merge(&handles, now_ms))?;
+        let compacted = self.noted(self.merge(&handles, form, now_ms))?;
         // Held until here, the old files could not go with the commit.
         drop(handles);
         self.remove_leftovers()?;
         Ok(compacted)
     }
 
-    fn plan(&self, options: &CompactionOptions, now_ms: i64) -> Result<Vec<Arc<SegmentHandle>>> {
+    fn plan(
+        &self,
+        options: &CompactionOptions,
+        now_ms: i64,
+    ) -> Result<Option<(Vec<Arc<SegmentHandle>>, Form)>> {
         let step_rows_max = options.step_rows_max.min(self.shared.segment_rows_max as u64);
         let options = CompactionOptions { step_rows_max, ..*options };
         let segments = self.segments()?;
         let sound = segments.used.values().filter(|handle| handle.damage().is_none());
-        let planned = plan(sound.map(|handle| handle.record()), &options, now_ms).unwrap_or_default();
-        Ok(planned.iter().filter_map(|record| segments.used.get(&record.id)).map(Arc::clone).collect())
+        let Some(Plan { records, form }) = plan(sound.map(|handle| handle.record()), &options, now_ms) else {
+            return Ok(None);
+        };
+        let handles = records.iter().filter_map(|record| segments.used.get(&record.id)).map(Arc::clone);
+        Ok(Some((handles.collect(), form)))
     }
 
-    fn merge(&self, handles: &[Arc<SegmentHandle>], now_ms: i64) -> Result<Option<Compacted>> {
+    fn merge(&self, handles: &[Arc<SegmentHandle>], form: Form, now_ms: i64) -> Result<Option<Compacted>> {
         let records: Vec<&SegmentRecord> = handles.iter().map(|handle| handle.record()).collect();
         let Some(first) = records.first() else { return Ok(None) };
         let schema = merged_schema(&records, &self.state.load().current);
@@ -85,7 +93,7 @@ impl Datasource {
         let chunk = Chunk { interval: first.interval, version: first.version.clone() };
         let chunks = sealing
             .chunks(self.shared.segment_rows_max, |_| (chunk.clone(), Interval::new(i64::MIN, i64::MAX)));
-        let unplaced = self.write(&sealing, chunks, "compaction")?;
+        let unplaced = self.write(&sealing, chunks, form, "compaction")?;
         if let Err(error) = handles.iter().try_for_each(|handle| handle.all_read()) {
             self.discard_unplaced(&unplaced);
             return Err(error);
@@ -112,6 +120,7 @@ impl Datasource {
             interval: chunk.interval,
             merged,
             segments: published.segments,
+            form,
             rows_before: records.iter().map(|record| record.rows).sum(),
             rows: published.rows,
             bytes_before: records.iter().map(|record| record.size_bytes).sum(),

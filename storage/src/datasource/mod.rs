@@ -46,6 +46,7 @@ use crate::error::{Result, StorageError};
 use crate::hot::Writer;
 use crate::progress::Progress;
 use crate::schema::TableSchema;
+use crate::segment::DecodedColumns;
 use crate::snapshot::{Part, Snapshot};
 
 pub use self::compacting::Compacted;
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) catalog: Catalog,
     pub(crate) segment_rows_max: usize,
     pub(crate) settled_rows_min: usize,
+    pub(crate) decoded: Arc<DecodedColumns>,
     /// Held exclusively while files that the catalog named are removed; shared by whoever reads them all.
     pub(crate) removals: RwLock<()>,
 }

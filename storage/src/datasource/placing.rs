@@ -21,7 +21,7 @@ use crate::error::{Result, StorageError};
 use crate::names::{folder_name, segment_folder, segment_id};
 use crate::schema::ColumnSpec;
 use crate::seal::{Chunk, Sealing};
-use crate::segment::SegmentSummary;
+use crate::segment::{Form, SegmentSummary};
 
 /// A segment that is written and synced and has neither number nor place.
 #[derive(Debug)]
@@ -32,12 +32,13 @@ pub(super) struct Unplaced {
 }
 
 impl Datasource {
-    /// Writes all rows of `sealing`, each chunk as one segment, or as several where it is too large for one. After
-    /// an error nothing is left of them, unless it is one that poisons.
+    /// Writes all rows of `sealing`, each chunk as one segment of `form`, or as several where it is too large for one.
+    /// After an error nothing is left of them, unless it is one that poisons.
     pub(super) fn write(
         &self,
         sealing: &Sealing<'_>,
         chunks: Vec<Chunk>,
+        form: Form,
         purpose: &str,
     ) -> Result<Vec<Unplaced>> {
         let disk = &*self.shared.disk;
@@ -48,7 +49,7 @@ impl Datasource {
             let folder = self.shared.folder.join("tmp").join(name);
             remove_if_there(disk, &folder).map_err(StorageError::io("remove", &folder))?;
             crate::fail_point!("segment.begin");
-            match sealing.write(&chunk, disk, &folder, &self.name) {
+            match sealing.write(&chunk, form, disk, &folder, &self.name) {
                 Ok(written) => {
                     crate::fail_point!("segment.synced");
                     unplaced.push(Unplaced { folder, chunk: chunk.place, written });

@@ -20,6 +20,7 @@ use crate::error::Result;
 use crate::hot::Frozen;
 use crate::progress::Progress;
 use crate::seal::Sealing;
+use crate::segment::Form;
 use crate::time::Interval;
 use crate::timeline::{Chunk, chunk_of};
 
@@ -96,7 +97,7 @@ impl Datasource {
         let sealing = Sealing::new(frozen)?;
         let chunks = sealing
             .chunks(self.shared.segment_rows_max, |time_ms| place_of(time_ms, frozen, &segments, now_ms));
-        let unplaced = self.write(&sealing, chunks, "publish")?;
+        let unplaced = self.write(&sealing, chunks, Form::Arrow, "publish")?;
         let added = self.place(&unplaced, &frozen.columns, &segments, now_ms)?;
         let change = Change { added, of_frozen: true, ..Change::default() };
         self.commit(change, Some(&frozen.progress), &mut segments)

@@ -58,9 +58,7 @@ impl Segments {
     }
 
     pub(super) fn insert(&mut self, shared: &Shared, record: SegmentRecord) {
-        let folder = segment_folder(&shared.folder, &record.datasource, &record.id);
-        let id = record.id.clone();
-        self.used.insert(id, Arc::new(SegmentHandle::new(record, folder, Arc::clone(&shared.disk))));
+        self.used.insert(record.id.clone(), Arc::new(SegmentHandle::new(record, shared)));
     }
 
     /// Takes a segment out of use. Its files stay.

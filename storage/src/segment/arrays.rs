@@ -45,18 +45,17 @@ fn data_of(file: &CheckedFile, name: &str, layout: &ArrayLayout) -> Result<Array
         return Err(malformed("an impossible length"));
     }
     let len = layout.len as usize;
-    let (width, extra, buffer_count) = match layout.element {
-        Element::Long | Element::Double => (8, 0, 2),
-        Element::Float | Element::U32 => (4, 0, 2),
-        Element::U16 => (2, 0, 2),
-        Element::U8 => (1, 0, 2),
-        Element::Utf8 => (4, 1, 3),
-        Element::List => (4, 1, 2),
+    let (width, extra) = match layout.element {
+        Element::Long | Element::Double => (8, 0),
+        Element::Float | Element::U32 => (4, 0),
+        Element::U16 => (2, 0),
+        Element::U8 => (1, 0),
+        Element::Utf8 | Element::List => (4, 1),
     };
-    if layout.buffers.len() != buffer_count {
+    if layout.buffers.len() != layout.element.buffers() {
         return Err(malformed("a wrong number of buffers"));
     }
-    let mut buffers = Vec::with_capacity(buffer_count);
+    let mut buffers = Vec::with_capacity(layout.buffers.len());
     for &extent in &layout.buffers {
         buffers.push(file.slice(extent)?);
     }

@@ -8,12 +8,12 @@ use std::path::Path;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::buffer::Buffer;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
 use arrow::ipc::{Block, MessageHeader, root_as_footer, root_as_message};
 
-use super::footer::{ArrayLayout, Element};
+use super::footer::ArrayLayout;
 use super::pages::{Extent, PagedFile, u32_at};
 use crate::error::{Result, StorageError};
 
@@ -97,36 +97,26 @@ fn layout_of(
     from: &mut Message,
     dictionaries: &mut VecDeque<Message>,
 ) -> Option<ArrayLayout> {
-    let (element, buffer_count) = match array.data_type() {
-        DataType::Int64 | DataType::Timestamp(..) => (Element::Long, 2),
-        DataType::Float32 => (Element::Float, 2),
-        DataType::Float64 => (Element::Double, 2),
-        DataType::Utf8 => (Element::Utf8, 3),
-        DataType::List(_) => (Element::List, 2),
-        DataType::Dictionary(key, _) => match **key {
-            DataType::UInt8 => (Element::U8, 2),
-            DataType::UInt16 => (Element::U16, 2),
-            DataType::UInt32 => (Element::U32, 2),
-            _ => return None,
-        },
-        _ => return None,
-    };
+    let mut layout = ArrayLayout::of(array)?;
+    place(&mut layout, from, dictionaries)?;
+    Some(layout)
+}
+
+/// Takes the buffers of one array out of its message.
+fn place(layout: &mut ArrayLayout, from: &mut Message, dictionaries: &mut VecDeque<Message>) -> Option<()> {
+    let count = layout.element.buffers();
     let (len, nulls) = from.nodes.pop_front()?;
-    if (len, nulls) != (array.len() as u64, array.null_count() as u64) || from.buffers.len() < buffer_count {
+    if (len, nulls) != (layout.len, layout.nulls) || from.buffers.len() < count {
         return None;
     }
-    let buffers = from.buffers.drain(..buffer_count).collect();
-    let data = array.to_data();
-    let child = data.child_data().first().map(|child| arrow::array::make_array(child.clone()));
-    let (mut values, mut items) = (None, None);
-    match (element, child) {
-        (Element::List, Some(child)) => items = Some(Box::new(layout_of(&child, from, dictionaries)?)),
-        (Element::U8 | Element::U16 | Element::U32, Some(child)) => {
-            let mut message = dictionaries.pop_front()?;
-            values = Some(Box::new(layout_of(&child, &mut message, dictionaries)?));
-            message.is_empty().then_some(())?;
-        }
-        _ => {}
+    layout.buffers = from.buffers.drain(..count).collect();
+    if let Some(items) = &mut layout.items {
+        place(items, from, dictionaries)?;
     }
-    Some(ArrayLayout { element, len, nulls, buffers, values, items })
+    if let Some(values) = &mut layout.values {
+        let mut message = dictionaries.pop_front()?;
+        place(values, &mut message, dictionaries)?;
+        message.is_empty().then_some(())?;
+    }
+    Some(())
 }

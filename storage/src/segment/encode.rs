@@ -90,7 +90,7 @@ pub(super) fn encode(
 /// Numbers of few different values as a dictionary array, as a segment would hold them; `None` for all others.
 pub(crate) fn coded_numbers<T: Number>(array: &PrimitiveArray<T>) -> Result<Option<ArrayRef>> {
     let bounds = Bounds::default();
-    let Some(coded) = numbers(array, bounds) else { return Ok(None) };
+    let Some(coded) = numbers(array, bounds.numbers_max(array.len())) else { return Ok(None) };
     Ok(Some(encode("", &coded, None, bounds)?.array))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  index.ovate = HEAD, blobs, FOOTER, TAIL
-//!  FOOTER      = page counts, page checksums of data.arrow and of index.ovate before the footer, JSON
+//!  FOOTER      = page counts, page checksums of the data file and of index.ovate before the footer, JSON
 //!  TAIL        = length of FOOTER, versions, checksum of FOOTER and of the tail so far, magic
 //! ```
 //!
@@ -11,6 +11,8 @@
 
 use std::path::Path;
 
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::DataType;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -20,22 +22,58 @@ use crate::error::{Result, StorageError};
 use crate::schema::ColumnSpec;
 use crate::time::Interval;
 
-/// The format that is written.
-pub const FORMAT_VERSION: u32 = 1;
-/// The oldest release's format that can read what is written.
-const MIN_READER_VERSION: u32 = 1;
+/// The newest format that is written, and read.
+pub const FORMAT_VERSION: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"OVATEIDX";
 /// Magic, format version, reserved.
 pub(super) const HEAD_BYTES: usize = 16;
 const TAIL_BYTES: usize = 32;
 
+/// How the columns of a segment lie on disk. Queries get the same arrays from either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Form {
+    /// As an Arrow IPC file, which is used where it is mapped.
+    #[default]
+    Arrow,
+    /// As a Parquet file, which takes less room and is decoded column by column.
+    Parquet,
+}
+
+impl Form {
+    /// The name of the file that holds the columns.
+    pub fn data_file(self) -> &'static str {
+        match self {
+            Self::Arrow => "data.arrow",
+            Self::Parquet => "data.parquet",
+        }
+    }
+
+    /// The format version that brought the form: what writes it follows that version, and what reads it knows that one
+    /// or a later one.
+    pub(super) fn format_version(self) -> u32 {
+        match self {
+            Self::Arrow => 1,
+            Self::Parquet => 2,
+        }
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref)] // The signature that serde calls.
+    fn is_arrow(&self) -> bool {
+        *self == Self::Arrow
+    }
+}
+
 /// Lengths and checksum of a segment's files, for the catalog: with these, files that were exchanged, cut off or
 /// damaged are recognised although each may look whole by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SegmentFiles {
-    /// Length of `data.arrow`.
+    /// Which of the forms the columns have.
+    #[serde(default, skip_serializing_if = "Form::is_arrow")]
+    pub form: Form,
+    /// Length of the file with the columns.
     pub data_bytes: u64,
     /// Length of `index.ovate`.
     pub index_bytes: u64,
@@ -61,6 +99,8 @@ pub(super) struct Description {
     pub(super) datasource: String,
     pub(super) interval: Interval,
     pub(super) version: String,
+    #[serde(default, skip_serializing_if = "Form::is_arrow")]
+    pub(super) form: Form,
     pub(super) rows: u64,
     pub(super) min_time_ms: i64,
     pub(super) max_time_ms: i64,
@@ -106,14 +146,40 @@ pub(super) enum Element {
     List,
 }
 
-/// Where an Arrow array lies in `data.arrow`.
+impl Element {
+    fn of(data_type: &DataType) -> Option<Self> {
+        Some(match data_type {
+            DataType::Int64 | DataType::Timestamp(..) => Self::Long,
+            DataType::Float32 => Self::Float,
+            DataType::Float64 => Self::Double,
+            DataType::Utf8 => Self::Utf8,
+            DataType::List(_) => Self::List,
+            DataType::Dictionary(key, _) => match **key {
+                DataType::UInt8 => Self::U8,
+                DataType::UInt16 => Self::U16,
+                DataType::UInt32 => Self::U32,
+                _ => return None,
+            },
+            _ => return None,
+        })
+    }
+
+    /// How many buffers Arrow has for it, validity included.
+    pub(super) fn buffers(self) -> usize {
+        if self == Self::Utf8 { 3 } else { 2 }
+    }
+}
+
+/// What an Arrow array is, and where it lies in `data.arrow`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ArrayLayout {
     pub(super) element: Element,
     pub(super) len: u64,
     pub(super) nulls: u64,
-    /// Validity bitmap (empty if there are no NULLs), then the type's buffers, as Arrow orders them.
+    /// Validity bitmap (empty if there are no NULLs), then the type's buffers, as Arrow orders them. None of a column
+    /// that lies there as Parquet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) buffers: Vec<Extent>,
     /// The dictionary of keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,6 +190,19 @@ pub(super) struct ArrayLayout {
 }
 
 impl ArrayLayout {
+    /// What `array` is, wherever it may lie; `None` if it is nothing that segments hold.
+    pub(super) fn of(array: &dyn Array) -> Option<Self> {
+        let element = Element::of(array.data_type())?;
+        let (mut values, mut items) = (None, None);
+        if let Some(coded) = array.as_any_dictionary_opt() {
+            values = Some(Box::new(Self::of(coded.values())?));
+        } else if let Some(lists) = array.as_list_opt::<i32>() {
+            items = Some(Box::new(Self::of(lists.values())?));
+        }
+        let (len, nulls) = (array.len() as u64, array.null_count() as u64);
+        Some(Self { element, len, nulls, buffers: Vec::new(), values, items })
+    }
+
     /// The dictionary, of the array itself or of a list's items.
     pub(super) fn dictionary(&self) -> Option<&Self> {
         self.values.as_deref().or_else(|| self.items.as_deref()?.values.as_deref())
@@ -145,10 +224,10 @@ impl ArrayLayout {
 }
 
 /// The first bytes of `index.ovate`.
-pub(super) fn head() -> [u8; HEAD_BYTES] {
+pub(super) fn head(form: Form) -> [u8; HEAD_BYTES] {
     let mut head = [0; HEAD_BYTES];
     head[..8].copy_from_slice(MAGIC);
-    head[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    head[8..12].copy_from_slice(&form.format_version().to_le_bytes());
     head
 }
 
@@ -168,8 +247,10 @@ pub(super) fn encode(
         reason: format!("its description is not JSON: {e}"),
     })?;
     bytes.extend((bytes.len() as u64).to_le_bytes());
-    bytes.extend(FORMAT_VERSION.to_le_bytes());
-    bytes.extend(MIN_READER_VERSION.to_le_bytes());
+    let version = description.form.format_version();
+    bytes.extend(version.to_le_bytes());
+    // The oldest version whose readers understand the file.
+    bytes.extend(version.to_le_bytes());
     let checksum = xxh3_64(&bytes);
     bytes.extend(checksum.to_le_bytes());
     bytes.extend(MAGIC);

@@ -1,12 +1,12 @@
 //! Segments: the immutable files of one time chunk, written once and then served from the page cache.
 //!
 //! ```text
-//!  SegmentInput ─► prepare ─► order ─► encode ─► data.arrow   the columns, for any Arrow reader
-//!  (hot columns)   (dictionaries)      │
-//!                                      └───────► index.ovate  posting lists, block statistics, footer
+//!  SegmentInput ─► prepare ─► order ─► encode ─┬─► data.arrow    the columns, for any Arrow reader,
+//!  (hot columns)   (dictionaries)              ├─► data.parquet  or, once cold, for any Parquet reader
+//!                                              └─► index.ovate   posting lists, block statistics, footer
 //!
 //!  Segment::open ─► maps both, reads the footer only
-//!    column(name)   ─► checks the pages it lies on, hands the mapping to Arrow without a copy
+//!    column(name)   ─► checks the pages it lies on, hands the mapping to Arrow without a copy, or decodes it
 //!    postings(name) ─► one code's rows at a time
 //!    blocks(name)   ─► least and greatest value per BLOCK_ROWS rows
 //! ```
@@ -23,11 +23,13 @@
 mod arrays;
 mod arrow_file;
 mod check;
+mod decoded;
 mod encode;
 mod footer;
 mod input;
 mod order;
 mod pages;
+pub(crate) mod parquet_file;
 mod postings;
 mod prepare;
 mod read;
@@ -36,17 +38,17 @@ mod stats;
 mod tests;
 mod write;
 
+pub use decoded::DecodedColumns;
 pub(crate) use encode::coded_numbers;
-pub use footer::{FORMAT_VERSION, SegmentFiles};
+pub use footer::{FORMAT_VERSION, Form, SegmentFiles};
 pub use input::{InputColumn, SegmentInput};
 pub(crate) use input::{list_range, lists_at};
 pub use postings::Postings;
 pub use read::Segment;
 pub use stats::{BLOCK_ROWS, BlockStats, Scalar};
+pub(crate) use write::arrow_schema;
 pub use write::{SegmentSummary, write_segment};
 
-/// The columns, as an Arrow IPC file.
-pub const DATA_FILE: &str = "data.arrow";
 /// Posting lists, block statistics and the footer.
 pub const INDEX_FILE: &str = "index.ovate";
 

@@ -173,7 +173,7 @@ impl CheckedFile {
     }
 
     /// The bytes under checksums.
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
 

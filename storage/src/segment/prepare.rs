@@ -38,13 +38,16 @@ impl Default for Bounds {
 const NUMBERS_MAX: usize = 1 << 16;
 
 impl Bounds {
+    /// With these, strings get a dictionary in any case.
+    pub(super) const STRINGS_CODED: Self = Self { rows_min: usize::MAX, text_bytes_max: 1 << 30 };
+
     /// Whether so many different strings make a dictionary a burden: most of them would be read once.
     fn nearly_unique(self, distinct: usize, rows: usize) -> bool {
         rows >= self.rows_min && distinct > rows / 2
     }
 
     /// How many different values a column of numbers may have to get a dictionary.
-    fn numbers_max(self, rows: usize) -> usize {
+    pub(super) fn numbers_max(self, rows: usize) -> usize {
         if rows >= self.rows_min { NUMBERS_MAX.min(rows / 8) } else { 0 }
     }
 }
@@ -154,10 +157,14 @@ pub(super) fn prepare(spec: &ColumnSpec, column: InputColumn, bounds: Bounds) ->
             Some((codes, values)) => strings(spec, codes, Strings::View(values), bounds)?,
             None => Prepared::Text(Text::Plain(array)),
         },
-        InputColumn::Long(array) => numbers::<Int64Type>(&array, bounds).unwrap_or(Prepared::Long(array)),
-        InputColumn::Float(array) => numbers::<Float32Type>(&array, bounds).unwrap_or(Prepared::Float(array)),
+        InputColumn::Long(array) => {
+            numbers::<Int64Type>(&array, bounds.numbers_max(array.len())).unwrap_or(Prepared::Long(array))
+        }
+        InputColumn::Float(array) => {
+            numbers::<Float32Type>(&array, bounds.numbers_max(array.len())).unwrap_or(Prepared::Float(array))
+        }
         InputColumn::Double(array) => {
-            numbers::<Float64Type>(&array, bounds).unwrap_or(Prepared::Double(array))
+            numbers::<Float64Type>(&array, bounds.numbers_max(array.len())).unwrap_or(Prepared::Double(array))
         }
     }))
 }
@@ -313,9 +320,8 @@ impl Number for Float32Type {
     }
 }
 
-/// Numbers of few different values as codes; `None` for all others.
-pub(super) fn numbers<T: Number>(array: &PrimitiveArray<T>, bounds: Bounds) -> Option<Prepared> {
-    let distinct_max = bounds.numbers_max(array.len());
+/// Numbers of at most so many different values as codes; `None` for all others.
+pub(super) fn numbers<T: Number>(array: &PrimitiveArray<T>, distinct_max: usize) -> Option<Prepared> {
     if distinct_max == 0 {
         return None;
     }

@@ -1,4 +1,5 @@
-//! Reads a segment: both files mapped, nothing touched before it is asked for.
+//! Reads a segment: both files mapped, nothing touched before it is asked for. Columns of a cold segment are decoded
+//! then.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -6,22 +7,26 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::datatypes::Int64Type;
 
+use super::INDEX_FILE;
 use super::arrays;
 use super::check;
-use super::footer::{self, ArrayLayout, ColumnEntry, Description, Element, SegmentFiles, TimeEntry};
+use super::decoded::DecodedColumns;
+use super::footer::{self, ArrayLayout, ColumnEntry, Description, Element, Form, SegmentFiles, TimeEntry};
 use super::pages::{CheckedFile, Damage, Extent, PAGE_BYTES};
+use super::parquet_file::ParquetColumns;
 use super::postings::Postings;
 use super::stats::{self, BLOCK_ROWS, BlockStats, STATS_BYTES, ScalarKind};
-use super::{DATA_FILE, INDEX_FILE};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::schema::{ColumnSpec, ColumnType, TIME_COLUMN};
+use crate::snapshot::next_serial;
 use crate::time::Interval;
 
-/// A mapped segment. Columns are decoded by the first who asks and shared with all others.
+/// A mapped segment. Columns are made by the first who asks and shared with all others.
 #[derive(Debug)]
 pub struct Segment {
     data: Arc<CheckedFile>,
+    cold: Option<Cold>,
     index: Arc<CheckedFile>,
     files: SegmentFiles,
     description: Description,
@@ -31,9 +36,24 @@ pub struct Segment {
     damage: Arc<Damage>,
 }
 
-/// What was decoded of a column so far.
+/// How the columns of a segment in Parquet are read.
+#[derive(Debug)]
+struct Cold {
+    columns: ParquetColumns,
+    decoded: Arc<DecodedColumns>,
+    serial: u64,
+}
+
+impl Drop for Cold {
+    fn drop(&mut self) {
+        self.decoded.forget(self.serial);
+    }
+}
+
+/// What was made of a column so far.
 #[derive(Debug, Default)]
 struct Cached {
+    /// In the mapping; a decoded column is not kept here.
     array: OnceLock<ArrayRef>,
     blocks: OnceLock<Box<[BlockStats]>>,
 }
@@ -41,18 +61,25 @@ struct Cached {
 impl Segment {
     /// Maps the segment in `folder`. Reads and verifies the footer and nothing else; what lies under its checksums
     /// is verified page by page when it is first used. With `expected`, from the catalog, the files must be the
-    /// very ones that were published.
-    pub fn open(disk: &dyn Disk, folder: &Path, expected: Option<&SegmentFiles>) -> Result<Self> {
-        let (data_path, index_path) = (folder.join(DATA_FILE), folder.join(INDEX_FILE));
+    /// very ones that were published. Columns of a cold segment are kept in `decoded`.
+    pub fn open(
+        disk: &dyn Disk,
+        folder: &Path,
+        expected: Option<&SegmentFiles>,
+        decoded: &Arc<DecodedColumns>,
+    ) -> Result<Self> {
+        let index_path = folder.join(INDEX_FILE);
         let index = disk.map(&index_path).map_err(StorageError::io("open", &index_path))?;
         let footer = footer::decode(&index_path, &index)?;
-        let data = disk.map(&data_path).map_err(StorageError::io("open", &data_path))?;
         let description = footer.description;
+        let data_path = folder.join(description.form.data_file());
+        let data = disk.map(&data_path).map_err(StorageError::io("open", &data_path))?;
         if data.len() as u64 != description.data_bytes {
             let reason = format!("it has {} bytes instead of {}", data.len(), description.data_bytes);
             return Err(StorageError::damaged(&data_path, reason));
         }
         let files = SegmentFiles {
+            form: description.form,
             data_bytes: data.len() as u64,
             index_bytes: index.len() as u64,
             checksum: footer.checksum,
@@ -66,8 +93,15 @@ impl Segment {
         let before_footer = index.slice_with_length(0, footer.start);
         let damage = Arc::new(Damage::new());
         let checked = |path, bytes, pages| CheckedFile::new(path, bytes, pages, Arc::clone(&damage));
+        let data = Arc::new(checked(data_path, data, footer.data_pages)?);
+        let cold = (description.form == Form::Parquet).then(|| Cold {
+            columns: ParquetColumns::new(Arc::clone(&data), &description),
+            decoded: Arc::clone(decoded),
+            serial: next_serial(),
+        });
         Ok(Self {
-            data: Arc::new(checked(data_path, data, footer.data_pages)?),
+            data,
+            cold,
             index: Arc::new(checked(index_path, before_footer, footer.index_pages)?),
             files,
             specs: description.columns.iter().map(|column| column.spec.clone()).collect(),
@@ -122,26 +156,31 @@ impl Segment {
 
     /// `__time` in milliseconds, ascending.
     pub fn time(&self) -> Result<Int64Array> {
-        let array = if let Some(array) = self.time.array.get() {
-            array
-        } else {
-            let array =
-                arrays::read(&self.data, TIME_COLUMN, &self.description.time.array, self.description.rows)?;
-            self.time.array.get_or_init(|| array)
+        let layout = &self.description.time.array;
+        let array = match &self.cold {
+            None => self.mapped(&self.time, TIME_COLUMN, layout)?,
+            Some(cold) => cold.decoded.get((cold.serial, 0), || cold.columns.time(layout))?,
         };
         Ok(array.as_primitive::<Int64Type>().clone())
     }
 
     /// A column as it is stored; `None` if the segment has no such column, which reads as NULL. The array lies in
-    /// the mapping.
+    /// the mapping, or in memory if the segment is cold.
     pub fn column(&self, name: &str) -> Result<Option<ArrayRef>> {
-        let Some((at, column)) = self.entry(name) else { return Ok(None) };
-        let cached = &self.columns[at].array;
-        if let Some(array) = cached.get() {
-            return Ok(Some(ArrayRef::clone(array)));
+        let Some((at, ColumnEntry { spec, array: layout, .. })) = self.entry(name) else { return Ok(None) };
+        let array = match &self.cold {
+            None => self.mapped(&self.columns[at], name, layout)?,
+            Some(cold) => cold.decoded.get((cold.serial, at + 1), || cold.columns.values(spec, layout))?,
+        };
+        Ok(Some(array))
+    }
+
+    fn mapped(&self, cached: &Cached, name: &str, layout: &ArrayLayout) -> Result<ArrayRef> {
+        if let Some(array) = cached.array.get() {
+            return Ok(ArrayRef::clone(array));
         }
-        let array = arrays::read(&self.data, name, &column.array, self.description.rows)?;
-        Ok(Some(ArrayRef::clone(cached.get_or_init(|| array))))
+        let array = arrays::read(&self.data, name, layout, self.description.rows)?;
+        Ok(ArrayRef::clone(cached.array.get_or_init(|| array)))
     }
 
     /// The posting lists of a string column; `None` if it has none.

@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use serde::Serialize;
 
-use super::footer::{self, ColumnEntry, Description, FORMAT_VERSION, SegmentFiles, TimeEntry};
+use super::footer::{self, ArrayLayout, ColumnEntry, Description, Form, SegmentFiles, TimeEntry};
 use super::input::SegmentInput;
 use super::order::sorted_order;
 use super::pages::{Extent, PAGE_BYTES, PagedFile};
 use super::prepare::{Bounds, prepare};
 use super::stats::BLOCK_ROWS;
-use super::{DATA_FILE, INDEX_FILE, arrow_file, encode, postings, stats};
+use super::{INDEX_FILE, arrow_file, encode, parquet_file, postings, stats};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::schema::{ColumnRole, ColumnSpec, TIME_COLUMN};
+use crate::time::Interval;
 
 /// What was written, for the catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,18 +34,24 @@ pub struct SegmentSummary {
     pub files: SegmentFiles,
 }
 
-/// Writes `input` as a segment into `folder`, which is made if it does not exist and must not hold a segment yet.
-/// When this returns, both files and the folder's entries are durable. Rows may come in any order.
+/// Writes `input` as a segment of `form` into `folder`, which is made if it does not exist and must not hold a segment
+/// yet. When this returns, both files and the folder's entries are durable. Rows may come in any order.
 ///
 /// After an error the folder may hold unfinished files; they are not a segment and may be removed.
-pub fn write_segment(disk: &dyn Disk, folder: &Path, input: &SegmentInput<'_>) -> Result<SegmentSummary> {
-    write_within(disk, folder, input, Bounds::default())
+pub fn write_segment(
+    disk: &dyn Disk,
+    folder: &Path,
+    input: &SegmentInput<'_>,
+    form: Form,
+) -> Result<SegmentSummary> {
+    write_within(disk, folder, input, form, Bounds::default())
 }
 
 pub(super) fn write_within(
     disk: &dyn Disk,
     folder: &Path,
     input: &SegmentInput<'_>,
+    form: Form,
     bounds: Bounds,
 ) -> Result<SegmentSummary> {
     input.check()?;
@@ -73,7 +79,7 @@ pub(super) fn write_within(
 
     disk.create_folder(folder).map_err(StorageError::io("create", folder))?;
     let mut index = PagedFile::create(disk, folder.join(INDEX_FILE))?;
-    index.put(&footer::head())?;
+    index.put(&footer::head(form))?;
     let mut arrays = Vec::with_capacity(columns.len() + 1);
     let mut parts = Vec::with_capacity(columns.len());
     let time = encode::Encoded { array: encode::time_array(&selected.time, order.as_ref())?, codes: None };
@@ -89,22 +95,33 @@ pub(super) fn write_within(
         arrays.push(encoded.array);
     }
 
-    let mut data = PagedFile::create(disk, folder.join(DATA_FILE))?;
+    let mut data = PagedFile::create(disk, folder.join(form.data_file()))?;
     let specs: Vec<&ColumnSpec> = parts.iter().map(|(spec, ..)| *spec).collect();
-    arrow_file::write(&mut data, arrow_schema(input, &specs, &arrays)?, arrays.clone())?;
+    let SegmentInput { datasource, interval, version, .. } = *input;
+    let schema = arrow_schema((datasource, interval, version), &specs, &arrays, form)?;
+    let path = data.path().to_path_buf();
+    match form {
+        Form::Arrow => arrow_file::write(&mut data, schema, arrays.clone())?,
+        Form::Parquet => parquet_file::write(&mut data, &path, &schema, &arrays)?,
+    }
     data.sync()?;
     crate::fail_point!("segment.data_synced");
-    let written = disk.map(data.path()).map_err(StorageError::io("map", data.path()))?;
-    let mut layouts = arrow_file::locate(data.path(), &written, &arrays)?.into_iter();
-    drop(written);
-
+    let layouts = match form {
+        Form::Arrow => {
+            let written = disk.map(&path).map_err(StorageError::io("map", &path))?;
+            arrow_file::locate(&path, &written, &arrays)?
+        }
+        Form::Parquet => arrays.iter().filter_map(|array| ArrayLayout::of(array)).collect(),
+    };
+    let mut layouts = layouts.into_iter();
     let Some(time_layout) = layouts.next() else {
-        return Err(StorageError::damaged(data.path(), "the Arrow file just written has no columns"));
+        return Err(StorageError::damaged(&path, "the file just written has no columns"));
     };
     let description = Description {
         datasource: input.datasource.to_owned(),
         interval: input.interval,
         version: input.version.to_owned(),
+        form,
         rows: rows as u64,
         min_time_ms,
         max_time_ms,
@@ -128,7 +145,7 @@ pub(super) fn write_within(
     index.sync()?;
     disk.sync_folder(folder).map_err(StorageError::io("sync", folder))?;
 
-    let files = SegmentFiles { data_bytes: data.len(), index_bytes: index.len(), checksum };
+    let files = SegmentFiles { form, data_bytes: data.len(), index_bytes: index.len(), checksum };
     let size_bytes = files.data_bytes + files.index_bytes;
     Ok(SegmentSummary { rows: rows as u64, size_bytes, min_time_ms, max_time_ms, files })
 }
@@ -142,29 +159,35 @@ fn append(index: &mut PagedFile, blob: Option<Vec<u8>>) -> Result<Option<Extent>
     blob.map(|blob| index.append(&blob)).transpose()
 }
 
-/// The schema that other readers see. With its metadata `data.arrow` explains itself, and the index could be made
-/// again from it.
-fn arrow_schema(input: &SegmentInput<'_>, columns: &[&ColumnSpec], arrays: &[ArrayRef]) -> Result<SchemaRef> {
+/// The schema that other readers see, of rows of a datasource, an interval and a version. With its metadata the file
+/// explains itself, and the index could be made again from it.
+pub(crate) fn arrow_schema(
+    (datasource, interval, version): (&str, Interval, &str),
+    columns: &[&ColumnSpec],
+    arrays: &[ArrayRef],
+    form: Form,
+) -> Result<SchemaRef> {
     let mut fields = Vec::with_capacity(arrays.len());
     for (at, array) in arrays.iter().enumerate() {
         let data_type = array.data_type().clone();
         fields.push(match at.checked_sub(1).map(|at| columns[at]) {
             None => Field::new(TIME_COLUMN, data_type, false),
-            Some(spec) => Field::new(&spec.name, data_type, true)
-                .with_metadata(HashMap::from([("ovate.column".to_owned(), json(input, spec)?)])),
+            Some(spec) => {
+                let json = serde_json::to_string(spec).map_err(|e| StorageError::SchemaMismatch {
+                    datasource: datasource.to_owned(),
+                    reason: format!("the description of column {} is not JSON: {e}", spec.name),
+                })?;
+                Field::new(&spec.name, data_type, true)
+                    .with_metadata(HashMap::from([("ovate.column".to_owned(), json)]))
+            }
         });
     }
     let metadata = [
-        ("ovate.format_version", FORMAT_VERSION.to_string()),
-        ("ovate.datasource", input.datasource.to_owned()),
-        ("ovate.interval", input.interval.to_string()),
-        ("ovate.version", input.version.to_owned()),
+        ("ovate.format_version", form.format_version().to_string()),
+        ("ovate.datasource", datasource.to_owned()),
+        ("ovate.interval", interval.to_string()),
+        ("ovate.version", version.to_owned()),
     ];
     let metadata = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     Ok(Arc::new(Schema::new_with_metadata(fields, metadata)))
-}
-
-fn json(input: &SegmentInput<'_>, spec: &impl Serialize) -> Result<String> {
-    serde_json::to_string(spec)
-        .map_err(|e| input.mismatch(format!("a column's description is not JSON: {e}")))
 }

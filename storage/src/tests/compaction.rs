@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::{CompactionOptions, Selection};
+use crate::{CompactionOptions, Form, Selection};
 
 /// Merges whatever can be merged.
 pub(super) const EAGER: CompactionOptions = CompactionOptions {
@@ -12,7 +12,11 @@ pub(super) const EAGER: CompactionOptions = CompactionOptions {
     quiet_ms: i64::MIN,
     step_rows_max: 1 << 20,
     step_bytes_max: 1 << 40,
+    cold_before_ms: None,
 };
+
+/// The same, and all chunks are cold.
+pub(super) const COLD: CompactionOptions = CompactionOptions { cold_before_ms: Some(i64::MAX), ..EAGER };
 
 fn open_large(folder: &Path, rollup: bool) -> (Arc<Store>, Arc<Datasource>) {
     let store = Store::open(folder, StoreOptions::default()).unwrap();
@@ -20,9 +24,9 @@ fn open_large(folder: &Path, rollup: bool) -> (Arc<Store>, Arc<Datasource>) {
     (store, datasource)
 }
 
-fn compact_all(datasource: &Datasource) -> usize {
+fn compact_all(datasource: &Datasource, options: &CompactionOptions) -> usize {
     let mut steps = 0;
-    while datasource.compact(&EAGER, 0).unwrap().is_some() {
+    while datasource.compact(options, 0).unwrap().is_some() {
         steps += 1;
     }
     steps
@@ -55,13 +59,17 @@ proptest! {
         let hot = rows_of(&once.1.snapshot());
         once.1.publish(0).unwrap();
         let sealed = rows_of(&once.1.snapshot());
-        compact_all(&often.1);
+        compact_all(&often.1, &EAGER);
         let compacted = rows_of(&often.1.snapshot());
         prop_assert_eq!(&compacted, &sealed);
         if !rollup {
             prop_assert_eq!(&compacted, &hot);
         }
         prop_assert!(files(&often.0) == files(&once.0), "the bytes differ");
+        compact_all(&often.1, &COLD);
+        prop_assert_eq!(&rows_of(&often.1.snapshot()), &sealed);
+        let records = often.0.segment_records(None).unwrap();
+        prop_assert!(records.iter().all(|record| record.files.form == Form::Parquet));
         prop_assert_eq!(often.0.verify(|_| {}).unwrap().findings, []);
     }
 }
@@ -79,8 +87,26 @@ fn many_different_texts_are_merged_as_they_were_stored() {
         append(&mut once.1.writer(), rows, 1);
     }
     once.1.publish(0).unwrap();
-    assert_eq!(compact_all(&often.1), 1);
+    assert_eq!(compact_all(&often.1, &EAGER), 1);
     assert!(files(&often.0) == files(&once.0));
+}
+
+#[test]
+fn cold_segments_become_arrow_again_when_no_chunk_is_cold_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, datasource) = open_large(folder.path(), false);
+    let forms = || store.segment_records(None).unwrap().iter().map(|r| r.files.form).collect::<Vec<_>>();
+    for at in 0..2 {
+        append(&mut datasource.writer(), &[row(at, "a")], at);
+        datasource.publish(at).unwrap();
+        compact_all(&datasource, &COLD);
+    }
+    assert_eq!(forms(), [Form::Parquet]);
+    append(&mut datasource.writer(), &[row(7, "b")], 2);
+    datasource.publish(2).unwrap();
+    compact_all(&datasource, &EAGER);
+    assert_eq!(forms(), [Form::Arrow]);
+    assert_eq!(rows_of(&datasource.snapshot()), [row(0, "a"), row(1, "a"), row(7, "b")]);
 }
 
 #[test]
@@ -151,7 +177,7 @@ fn rows_of_before_and_after_a_change_of_columns_are_merged() {
     }
     datasource.publish(1).unwrap();
     let before = rows_of(&datasource.snapshot());
-    assert_eq!(compact_all(&datasource), 1);
+    assert_eq!(compact_all(&datasource, &EAGER), 1);
     assert_eq!(rows_of(&datasource.snapshot()), before);
     let records = store.segment_records(None).unwrap();
     let names: Vec<&str> = records[0].columns.iter().map(|column| column.name.as_str()).collect();
@@ -175,7 +201,7 @@ fn chunks_that_are_cut_differently_from_now_on_hide_no_rows() {
         rows.sort();
         assert_eq!(rows_of(&datasource.snapshot()), rows, "after {granularity}");
     }
-    compact_all(&datasource);
+    compact_all(&datasource, &EAGER);
     assert_eq!(rows_of(&datasource.snapshot()), rows);
     drop((store, datasource));
     let (_store, datasource) = open_large(folder.path(), false);

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 mod compaction;
 mod durability;
+mod export;
 mod model;
 
 use crate::hot::Writer;

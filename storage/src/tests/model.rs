@@ -9,13 +9,15 @@ use super::compaction::EAGER;
 use super::*;
 use crate::disk::Disk;
 use crate::disk::simulated::SimulatedDisk;
-use crate::{Rule, RuleChange, Selection};
+use crate::{CompactionOptions, Form, Rule, RuleChange, Selection};
 
 #[derive(Debug, Clone)]
 enum Step {
     Append(Vec<Row>),
     Publish,
     Compact,
+    /// Chunks that end within so many hours are cold.
+    Cool(i64),
     Hours(bool),
     Unuse(i64),
     Use,
@@ -31,6 +33,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         6 => prop::collection::vec(any_row(), 0..12).prop_map(Step::Append),
         4 => Just(Step::Publish),
         3 => Just(Step::Compact),
+        1 => (1i64..5).prop_map(Step::Cool),
         1 => any::<bool>().prop_map(Step::Hours),
         1 => (0i64..4).prop_map(Step::Unuse),
         1 => Just(Step::Use),
@@ -92,6 +95,14 @@ impl Model {
             Step::Compact => {
                 while let Some(done) = self.datasource().compact(&EAGER, self.now_ms).unwrap() {
                     assert!(done.segments.len() < done.merged.len());
+                }
+            }
+            Step::Cool(hours) => {
+                let options = CompactionOptions { cold_before_ms: Some(hours * HOUR + 1), ..EAGER };
+                while self.datasource().compact(&options, self.now_ms).unwrap().is_some() {}
+                for record in self.store().segment_records(None).unwrap() {
+                    let is_cold = record.used && record.interval.end_ms <= hours * HOUR;
+                    assert!(!is_cold || record.files.form == Form::Parquet);
                 }
             }
             Step::Hours(two) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ovate_query::scan::PostingsUse;
 use ovate_query::{Engine, EngineOptions, NoSystem};
-use ovate_storage::{CompactionOptions, Progress, Store, StoreOptions};
+use ovate_storage::{CompactionOptions, DecodedColumns, Progress, Store, StoreOptions};
 
 use crate::table::{self, Dice, Row, START_MS};
 
@@ -40,10 +40,13 @@ enum Sealed {
     Half,
     /// All of them, a quarter at a time, and merged afterwards.
     Compacted,
+    /// The same, as Parquet, of which nothing is kept that was decoded.
+    Cold,
 }
 
 fn store(folder: &Path, sealed: Sealed) -> Arc<Store> {
-    let store = Store::open(folder, StoreOptions::default()).unwrap();
+    let decoded = DecodedColumns::new(0);
+    let store = Store::open(folder, StoreOptions { decoded, ..StoreOptions::default() }).unwrap();
     let datasource = store.ensure_datasource("t", table::schema()).unwrap();
     let mut dice = Dice(7);
     let rows: Vec<Row> = (0..ROWS).map(|serial| row(&mut dice, serial)).collect();
@@ -52,12 +55,19 @@ fn store(folder: &Path, sealed: Sealed) -> Arc<Store> {
         let batch = table::batch(&mut writer, rows);
         writer.append(batch, &Progress::default(), START_MS).unwrap();
         drop(writer);
-        if matches!((sealed, number), (Sealed::All, 3) | (Sealed::Half, 1) | (Sealed::Compacted, _)) {
+        let publishes = match sealed {
+            Sealed::All => number == 3,
+            Sealed::None => false,
+            Sealed::Half => number == 1,
+            Sealed::Compacted | Sealed::Cold => true,
+        };
+        if publishes {
             datasource.publish(START_MS).unwrap();
         }
     }
-    if matches!(sealed, Sealed::Compacted) {
-        let options = CompactionOptions { quiet_ms: 0, ..CompactionOptions::default() };
+    if matches!(sealed, Sealed::Compacted | Sealed::Cold) {
+        let cold_before_ms = matches!(sealed, Sealed::Cold).then_some(i64::MAX);
+        let options = CompactionOptions { quiet_ms: 0, cold_before_ms, ..CompactionOptions::default() };
         while datasource.compact(&options, START_MS).unwrap().is_some() {}
         // A segment a day.
         assert_eq!(store.segment_records(None).unwrap().len(), 3);
@@ -73,11 +83,12 @@ pub(super) struct Worlds {
 
 impl Worlds {
     pub(super) fn new() -> Self {
-        let folders: Vec<_> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
+        let folders: Vec<_> = (0..5).map(|_| tempfile::tempdir().unwrap()).collect();
         let sealed = store(folders[0].path(), Sealed::All);
         let hot = store(folders[1].path(), Sealed::None);
         let half = store(folders[2].path(), Sealed::Half);
         let compacted = store(folders[3].path(), Sealed::Compacted);
+        let cold = store(folders[4].path(), Sealed::Cold);
         let engine = |store: &Arc<Store>, threads, postings| {
             let options =
                 EngineOptions { threads, postings, rows_per_thread_min: 0, ..EngineOptions::default() };
@@ -89,6 +100,7 @@ impl Worlds {
             ("sealed, bitmaps never", engine(&sealed, 1, PostingsUse::Never)),
             ("sealed, eight threads", engine(&sealed, 8, PostingsUse::Auto)),
             ("compacted", engine(&compacted, 1, PostingsUse::Auto)),
+            ("cold", engine(&cold, 2, PostingsUse::Auto)),
             ("hot", engine(&hot, 1, PostingsUse::Auto)),
             ("half sealed, half hot, eight threads", engine(&half, 8, PostingsUse::Always)),
         ];

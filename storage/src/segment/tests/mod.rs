@@ -18,7 +18,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type};
 
 use super::prepare::Bounds;
 use super::write::write_within;
-use super::{InputColumn, Segment, SegmentFiles, SegmentInput, SegmentSummary};
+use super::{DecodedColumns, Form, InputColumn, Segment, SegmentFiles, SegmentInput, SegmentSummary};
 use crate::dictionary::NULL_CODE;
 use crate::disk::{Disk, DiskFile, RandomAccessFile};
 use crate::error::Result;
@@ -103,6 +103,7 @@ impl Disk for MemoryDisk {
 }
 
 const DATA: &str = "segment/data.arrow";
+const COLD_DATA: &str = "segment/data.parquet";
 const INDEX: &str = "segment/index.ovate";
 const DAY: Interval = Interval::new(0, 86_400_000);
 
@@ -175,7 +176,17 @@ fn columns_of(rows: &[Row]) -> Vec<InputColumn> {
 }
 
 fn write(disk: &dyn Disk, rows: &[Row], selection: Option<&[u32]>, bounds: Bounds) -> Result<SegmentSummary> {
-    write_in(disk, Path::new("segment"), rows, selection, bounds)
+    write_as(Form::Arrow, disk, rows, selection, bounds)
+}
+
+fn write_as(
+    form: Form,
+    disk: &dyn Disk,
+    rows: &[Row],
+    selection: Option<&[u32]>,
+    bounds: Bounds,
+) -> Result<SegmentSummary> {
+    write_in(disk, Path::new("segment"), rows, selection, form, bounds)
 }
 
 fn write_in(
@@ -183,6 +194,7 @@ fn write_in(
     folder: &Path,
     rows: &[Row],
     selection: Option<&[u32]>,
+    form: Form,
     bounds: Bounds,
 ) -> Result<SegmentSummary> {
     let time: Vec<i64> = rows.iter().map(|row| row.time).collect();
@@ -195,11 +207,11 @@ fn write_in(
         values: &columns_of(rows),
         rows: selection,
     };
-    write_within(disk, folder, &input, bounds)
+    write_within(disk, folder, &input, form, bounds)
 }
 
 fn open(disk: &dyn Disk, expected: Option<&SegmentFiles>) -> Result<Segment> {
-    Segment::open(disk, Path::new("segment"), expected)
+    Segment::open(disk, Path::new("segment"), expected, &DecodedColumns::new(1 << 20))
 }
 
 /// Rows of some variety: `count` of them, unsorted, with repeated and NULL values.

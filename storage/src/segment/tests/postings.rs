@@ -22,7 +22,7 @@ fn segment(rows: usize, value: impl Fn(usize) -> Option<u32>) -> (MemoryDisk, Se
         rows: None,
     };
     let disk = MemoryDisk::default();
-    write_within(&disk, Path::new("segment"), &input, Bounds::default()).unwrap();
+    write_within(&disk, Path::new("segment"), &input, Form::Arrow, Bounds::default()).unwrap();
     let segment = open(&disk, None).unwrap();
     (disk, segment)
 }

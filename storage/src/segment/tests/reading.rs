@@ -4,12 +4,14 @@ use arrow::array::{ArrayData, RecordBatch, make_array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::TimeUnit;
 use arrow::ipc::reader::FileReader;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
 use crate::disk::RealDisk;
 use crate::error::StorageError;
+use crate::segment::INDEX_FILE;
 use crate::segment::pages::PAGE_BYTES;
-use crate::segment::{DATA_FILE, INDEX_FILE};
+use crate::segment::parquet_file::ROW_GROUP_ROWS;
 
 #[test]
 fn columns_lie_in_the_mapping() {
@@ -45,7 +47,7 @@ fn columns_lie_in_the_mapping() {
         }
         fn map(&self, path: &Path) -> io::Result<Buffer> {
             let buffer = self.0.map(path)?;
-            if path.ends_with(DATA_FILE) {
+            if path.ends_with("data.arrow") {
                 let start = buffer.as_ptr() as usize;
                 *self.1.lock().unwrap() = Some(start..start + buffer.len());
             }
@@ -63,9 +65,18 @@ fn columns_lie_in_the_mapping() {
     }
 
     let folder = tempfile::tempdir().unwrap();
-    write_in(&RealDisk, &folder.path().join("segment"), &varied_rows(3000), None, Bounds::default()).unwrap();
+    write_in(
+        &RealDisk,
+        &folder.path().join("segment"),
+        &varied_rows(3000),
+        None,
+        Form::Arrow,
+        Bounds::default(),
+    )
+    .unwrap();
     let disk = Watching::default();
-    let segment = Segment::open(&disk, &folder.path().join("segment"), None).unwrap();
+    let segment =
+        Segment::open(&disk, &folder.path().join("segment"), None, &DecodedColumns::new(0)).unwrap();
     let mapping = disk.1.lock().unwrap().clone().unwrap();
     check(&segment.time().unwrap().to_data(), &mapping);
     for spec in segment.columns().iter() {
@@ -108,6 +119,74 @@ fn other_arrow_readers_see_the_same_columns() {
 }
 
 #[test]
+fn a_cold_segment_has_the_arrays_lists_and_statistics_of_a_warm_one() {
+    // More rows than a row group of Parquet has, and blocks and dictionaries of every kind.
+    let rows = varied_rows(ROW_GROUP_ROWS + 5000);
+    let [warm, cold] = [Form::Arrow, Form::Parquet].map(|form| {
+        let disk = MemoryDisk::default();
+        let summary = write_as(form, &disk, &rows, None, Bounds::default()).unwrap();
+        assert_eq!(summary.files.form, form);
+        open(&disk, Some(&summary.files)).unwrap()
+    });
+    assert!(cold.files().data_bytes < warm.files().data_bytes / 2);
+    assert_eq!(cold.time().unwrap(), warm.time().unwrap());
+    assert_eq!(cold.columns(), warm.columns());
+    for spec in warm.columns().iter() {
+        let [cold, warm] =
+            [&cold, &warm].map(|segment| segment.column(&spec.name).unwrap().unwrap().to_data());
+        // Data are compared bit by bit, so that NaN is itself.
+        assert!(cold == warm, "{}", spec.name);
+    }
+    for spec in warm.columns().iter() {
+        assert_eq!(cold.blocks(&spec.name).unwrap(), warm.blocks(&spec.name).unwrap());
+        let [cold, warm] = [&cold, &warm].map(|segment| segment.postings(&spec.name).unwrap());
+        assert_eq!(cold.map(|lists| lists.get(0).unwrap()), warm.map(|lists| lists.get(0).unwrap()));
+    }
+}
+
+#[test]
+fn other_parquet_readers_see_the_same_columns() {
+    let disk = MemoryDisk::default();
+    write_as(Form::Parquet, &disk, &varied_rows(3000), None, Bounds::default()).unwrap();
+    let segment = open(&disk, None).unwrap();
+    let bytes = bytes::Bytes::from(disk.read(COLD_DATA));
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+    let metadata = builder.metadata().file_metadata();
+    let pairs = metadata.key_value_metadata().unwrap();
+    let value = |key: &str| pairs.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.as_deref());
+    assert_eq!(value("ovate.datasource"), Some("events"));
+    assert_eq!(builder.schema().field(0).data_type(), &DataType::Timestamp(TimeUnit::Millisecond, None));
+    let batches: Vec<RecordBatch> =
+        builder.with_batch_size(5000).build().unwrap().collect::<std::result::Result<_, _>>().unwrap();
+    let [batch] = batches.as_slice() else { panic!("{} batches", batches.len()) };
+    assert_eq!((batch.num_rows(), batch.num_columns()), (3000, 7));
+    for (spec, field) in segment.columns().iter().zip(&batch.schema().fields()[1..]) {
+        assert_eq!(spec, &serde_json::from_str::<ColumnSpec>(&field.metadata()["ovate.column"]).unwrap());
+        let ours = segment.column(&spec.name).unwrap().unwrap();
+        let theirs = batch.column_by_name(&spec.name).unwrap();
+        if ours.as_list_opt::<i32>().is_none() {
+            let [ours, theirs] = [&ours, theirs].map(|array| cast(array, &DataType::Utf8).unwrap());
+            assert_eq!(&ours, &theirs, "{}", spec.name);
+        }
+    }
+}
+
+#[test]
+fn a_cold_column_takes_the_form_it_had_whatever_it_would_take_today() {
+    let disk = MemoryDisk::default();
+    // Fewer rows than numbers get a dictionary for, and than strings can do without one.
+    let bounds = Bounds { rows_min: 10, ..Bounds::default() };
+    write_as(Form::Parquet, &disk, &varied_rows(300), None, bounds).unwrap();
+    let segment = open(&disk, None).unwrap();
+    let of = |name| segment.column(name).unwrap().unwrap().data_type().clone();
+    assert_eq!(of("text"), DataType::Utf8);
+    assert!(
+        matches!(of("number"), DataType::Dictionary(..)) && matches!(of("share"), DataType::Dictionary(..))
+    );
+    segment.verify().unwrap();
+}
+
+#[test]
 fn a_damaged_page_disturbs_only_those_who_read_it() {
     let disk = MemoryDisk::default();
     // Enough rows for both number columns to lie on pages of their own.
@@ -124,7 +203,7 @@ fn a_damaged_page_disturbs_only_those_who_read_it() {
         values: &[numbers(3), numbers(5)],
         rows: None,
     };
-    write_within(&disk, Path::new("segment"), &input, Bounds::default()).unwrap();
+    write_within(&disk, Path::new("segment"), &input, Form::Arrow, Bounds::default()).unwrap();
 
     let mut data = disk.read(DATA);
     let at = data.len() - PAGE_BYTES / 2;
@@ -134,7 +213,7 @@ fn a_damaged_page_disturbs_only_those_who_read_it() {
     assert!(segment.time().is_ok());
     assert!(segment.column("a").is_ok());
     let error = segment.column("b").unwrap_err();
-    assert!(matches!(&error, StorageError::Damaged { path, .. } if path.ends_with(DATA_FILE)), "{error}");
+    assert!(matches!(&error, StorageError::Damaged { path, .. } if path.ends_with("data.arrow")), "{error}");
     let page = at / PAGE_BYTES * PAGE_BYTES;
     assert!(error.to_string().contains(&format!("bytes {page} to ")), "{error}");
     assert!(segment.verify().is_err());
@@ -153,26 +232,40 @@ fn files_that_were_not_published_together_are_refused() {
     // Exchanged data are noticed when they are read, or at once if their length tells.
     disk.replace(DATA, other.read(DATA));
     let error = open(&disk, Some(&published.files)).and_then(|segment| segment.time()).unwrap_err();
-    assert!(matches!(&error, StorageError::Damaged { path, .. } if path.ends_with(DATA_FILE)), "{error}");
+    assert!(matches!(&error, StorageError::Damaged { path, .. } if path.ends_with("data.arrow")), "{error}");
 }
 
 #[test]
 fn a_missing_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let error = Segment::open(&RealDisk, folder.path(), None).unwrap_err();
+    let error = Segment::open(&RealDisk, folder.path(), None, &DecodedColumns::new(0)).unwrap_err();
     assert!(matches!(&error, StorageError::Io { path, .. } if path.ends_with(INDEX_FILE)), "{error}");
-    write_in(&RealDisk, &folder.path().join("segment"), &varied_rows(3), None, Bounds::default()).unwrap();
-    std::fs::remove_file(folder.path().join("segment").join(DATA_FILE)).unwrap();
-    let error = Segment::open(&RealDisk, &folder.path().join("segment"), None).unwrap_err();
-    assert!(matches!(&error, StorageError::Io { path, .. } if path.ends_with(DATA_FILE)), "{error}");
+    write_in(
+        &RealDisk,
+        &folder.path().join("segment"),
+        &varied_rows(3),
+        None,
+        Form::Arrow,
+        Bounds::default(),
+    )
+    .unwrap();
+    std::fs::remove_file(folder.path().join("segment").join("data.arrow")).unwrap();
+    let error =
+        Segment::open(&RealDisk, &folder.path().join("segment"), None, &DecodedColumns::new(0)).unwrap_err();
+    assert!(matches!(&error, StorageError::Io { path, .. } if path.ends_with("data.arrow")), "{error}");
 }
 
 #[test]
 fn the_catalog_keeps_the_checksum_as_text() {
-    let files = SegmentFiles { data_bytes: 1, index_bytes: 2, checksum: u64::MAX - 1 };
+    let form = Form::Arrow;
+    let files = SegmentFiles { form, data_bytes: 1, index_bytes: 2, checksum: u64::MAX - 1 };
     let json = serde_json::to_string(&files).unwrap();
     assert_eq!(json, r#"{"dataBytes":1,"indexBytes":2,"checksum":"fffffffffffffffe"}"#);
     assert_eq!(serde_json::from_str::<SegmentFiles>(&json).unwrap(), files);
+    let cold = SegmentFiles { form: Form::Parquet, ..files };
+    let json = serde_json::to_string(&cold).unwrap();
+    assert!(json.contains(r#""form":"parquet""#), "{json}");
+    assert_eq!(serde_json::from_str::<SegmentFiles>(&json).unwrap(), cold);
 }
 
 #[test]

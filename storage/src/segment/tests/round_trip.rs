@@ -56,13 +56,14 @@ proptest! {
         rows in prop::collection::vec(row(), 1..120),
         chosen in prop::option::of(prop::collection::vec(any::<bool>(), 120)),
         rows_min in prop_oneof![Just(1usize), Just(40), Just(1024)],
+        form in prop_oneof![Just(Form::Arrow), Just(Form::Parquet)],
     ) {
         let chosen: Option<Vec<u32>> = chosen
             .map(|chosen| (0..rows.len() as u32).filter(|&row| chosen[row as usize]).collect())
             .filter(|chosen: &Vec<u32>| !chosen.is_empty());
         let disk = MemoryDisk::default();
         let bounds = Bounds { rows_min, ..Bounds::default() };
-        let summary = write(&disk, &rows, chosen.as_deref(), bounds).unwrap();
+        let summary = write_as(form, &disk, &rows, chosen.as_deref(), bounds).unwrap();
         let rows: Vec<Row> = match chosen {
             None => rows,
             Some(chosen) => chosen.into_iter().map(|row| rows[row as usize].clone()).collect(),

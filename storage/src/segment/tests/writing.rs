@@ -24,7 +24,7 @@ fn written(columns: &[ColumnSpec], values: &[InputColumn], bounds: Bounds) -> Re
         rows: None,
     };
     let disk = MemoryDisk::default();
-    let summary = write_within(&disk, Path::new("segment"), &input, bounds)?;
+    let summary = write_within(&disk, Path::new("segment"), &input, Form::Arrow, bounds)?;
     open(&disk, Some(&summary.files))
 }
 
@@ -177,8 +177,14 @@ fn input_that_does_not_fit_together_is_refused() {
             values,
             rows,
         };
-        let error = write_within(&MemoryDisk::default(), Path::new("segment"), &input, Bounds::default())
-            .unwrap_err();
+        let error = write_within(
+            &MemoryDisk::default(),
+            Path::new("segment"),
+            &input,
+            Form::Arrow,
+            Bounds::default(),
+        )
+        .unwrap_err();
         assert!(matches!(error, StorageError::SchemaMismatch { .. }), "{error}");
         assert!(error.to_string().contains(because), "{error} does not say {because}");
     };
@@ -222,9 +228,9 @@ fn rows_outside_their_time_chunk_are_refused() {
         rows: None,
     };
     let disk = MemoryDisk::default();
-    assert!(write_within(&disk, Path::new("segment"), &input, Bounds::default()).is_err());
+    assert!(write_within(&disk, Path::new("segment"), &input, Form::Arrow, Bounds::default()).is_err());
     let inside = SegmentInput { rows: Some(&[0]), ..input };
-    write_within(&disk, Path::new("segment"), &inside, Bounds::default()).unwrap();
+    write_within(&disk, Path::new("segment"), &inside, Form::Arrow, Bounds::default()).unwrap();
     assert_eq!(open(&disk, None).unwrap().time().unwrap().values(), &[0]);
 }
 
@@ -241,7 +247,7 @@ fn times_may_lie_eternities_apart() {
         rows: None,
     };
     let disk = MemoryDisk::default();
-    write_within(&disk, Path::new("segment"), &input, Bounds::default()).unwrap();
+    write_within(&disk, Path::new("segment"), &input, Form::Arrow, Bounds::default()).unwrap();
     let segment = open(&disk, None).unwrap();
     assert_eq!(segment.time().unwrap().values(), &[start_ms, 0, 0, end_ms - 1]);
     let column = segment.column("c").unwrap().unwrap();

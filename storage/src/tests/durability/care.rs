@@ -8,13 +8,16 @@ use super::crashes::every_crash;
 use super::faults::{Outcome, every_fault};
 use super::*;
 use crate::disk::simulated::{FaultKind, Random};
-use crate::tests::compaction::EAGER;
+use crate::tests::compaction::{COLD, EAGER};
 use crate::time::Interval;
-use crate::{Rule, RuleChange, Selection, StorageError};
+use crate::{CompactionOptions, Rule, RuleChange, Selection, StorageError};
 
 const SEED: u64 = 0x0e7a_7e00_0000_0004;
 const REORDERINGS: usize = 600;
 const ROWS: i64 = PUBLISHED[2];
+
+const COMPACTIONS: [(&str, CompactionOptions); 2] =
+    [("a compaction", EAGER), ("a compaction of cold chunks", COLD)];
 
 /// Three publishes, on a disk without history.
 fn published() -> (World, SimulatedDisk) {
@@ -25,9 +28,9 @@ fn published() -> (World, SimulatedDisk) {
 }
 
 /// Two steps of compaction, of the nine segments that there are.
-fn merge(store: &Store, datasource: &Datasource) -> Result<()> {
-    datasource.compact(&EAGER, 5)?;
-    datasource.compact(&EAGER, 5)?;
+fn merge(store: &Store, datasource: &Datasource, options: &CompactionOptions) -> Result<()> {
+    datasource.compact(options, 5)?;
+    datasource.compact(options, 5)?;
     assert!(store.segment_records(None).unwrap().len() < 9, "nothing was merged");
     Ok(())
 }
@@ -56,6 +59,7 @@ fn rest() -> Vec<i64> {
 
 /// Two steps of compaction with a fault at `call`; see `faults` for the same of a publish.
 fn merge_with_fault(
+    options: &CompactionOptions,
     world: &World,
     disk: &SimulatedDisk,
     call: u64,
@@ -66,7 +70,7 @@ fn merge_with_fault(
     let before = datasource.snapshot();
     let from = image.disk.calls();
     image.disk.fail(call, kind);
-    let result = merge(&store, &datasource);
+    let result = merge(&store, &datasource, options);
     let last = image.disk.calls() - from;
     let hit = image.disk.heal();
     let Some(hit) = hit else {
@@ -84,7 +88,7 @@ fn merge_with_fault(
         (Ok(()), None) => Outcome::Unharmed,
         (Ok(()), Some(reason)) => panic!("poisoned after a success: {reason}"),
         (Err(_), None) => {
-            merge(&store, &datasource).expect("an error that does not poison can be tried again");
+            merge(&store, &datasource, options).expect("an error that does not poison can be tried again");
             append(&datasource, ROWS..ROWS + 2);
             datasource.publish(6).unwrap();
             assert_eq!(ids(&datasource), (0..ROWS + 2).collect::<Vec<_>>());
@@ -93,7 +97,7 @@ fn merge_with_fault(
             Outcome::Retried
         }
         (Err(_), Some(_)) => {
-            assert!(matches!(datasource.compact(&EAGER, 7), Err(StorageError::Poisoned { .. })));
+            assert!(matches!(datasource.compact(options, 7), Err(StorageError::Poisoned { .. })));
             assert!(matches!(datasource.publish(7), Err(StorageError::Poisoned { .. })));
             assert_eq!(ids(&datasource), all(), "reads go on");
             Outcome::Poisoned
@@ -117,7 +121,9 @@ fn merge_with_fault(
 #[test]
 fn a_compaction_survives_the_failure_of_any_call() {
     let (world, disk) = published();
-    every_fault("a compaction", SEED, |call, kind| merge_with_fault(&world, &disk, call, kind));
+    for (what, options) in COMPACTIONS {
+        every_fault(what, SEED, |call, kind| merge_with_fault(&options, &world, &disk, call, kind));
+    }
 }
 
 /// A drop and a kill with a fault at `call`. Whether it was reported to have been done.
@@ -167,16 +173,22 @@ fn dropping_and_killing_survive_the_failure_of_any_call() {
 
 #[test]
 fn every_crash_in_a_compaction_leaves_all_rows_once() {
+    for (what, options) in COMPACTIONS {
+        crash_in_a_compaction(what, &options);
+    }
+}
+
+fn crash_in_a_compaction(what: &str, options: &CompactionOptions) {
     let (world, disk) = published();
     {
         let (store, datasource) = world.on(disk.clone()).open().unwrap();
-        merge(&store, &datasource).unwrap();
+        merge(&store, &datasource, options).unwrap();
         append(&datasource, ROWS..ROWS + 4);
         datasource.publish(7).unwrap();
         disk.acknowledge(ROWS + 4);
-        datasource.compact(&EAGER, 8).unwrap();
+        datasource.compact(options, 8).unwrap();
     }
-    every_crash(&world, &disk, "a compaction", REORDERINGS, |image, acknowledged, _| {
+    every_crash(&world, &disk, what, REORDERINGS, |image, acknowledged, _| {
         image.check(acknowledged.max(ROWS), &[ROWS, ROWS + 4]);
     });
 }
