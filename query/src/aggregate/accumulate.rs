@@ -14,6 +14,7 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::Literal;
 
+use super::chunk::CodeSlice;
 use super::folds::{Add, Averages, Counts, Fold, Folds, Greatest, Least};
 
 /// The groups of the rows at hand.
@@ -40,6 +41,18 @@ pub(super) trait Accumulate: Send {
         filter: Option<&BooleanArray>,
         groups: usize,
     ) -> Result<()>;
+
+    /// As [`Self::update`] without a filter, where the argument of a row is what stands in `values`, which has no NULLs,
+    /// under the row's code. Whether this accumulator can: if not, nothing was added.
+    fn update_coded(
+        &mut self,
+        _rows: RowGroups<'_>,
+        _codes: CodeSlice<'_>,
+        _values: &ArrayRef,
+        _groups: usize,
+    ) -> Result<bool> {
+        Ok(false)
+    }
 
     /// Adds what [`Self::state`] of another gave, one row for each of its groups.
     fn merge(&mut self, rows: RowGroups<'_>, state: &[ArrayRef], groups: usize) -> Result<()>;

@@ -4,6 +4,7 @@
 //! unless that is more work than the rows; then codes pick the results. Should it fail for some value, it may be that
 //! no row has it, so the rows are asked one by one.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
@@ -12,7 +13,7 @@ use datafusion::common::{Result, internal_err};
 use datafusion::physical_expr::PhysicalExpr;
 
 use super::plan::Input;
-use crate::scan::column::{Coded, PartColumn, PartColumns};
+use crate::scan::column::{Coded, Codes, PartColumn, PartColumns};
 use crate::scan::dictionaries::identity;
 use crate::scan::rows::Rows;
 
@@ -83,6 +84,24 @@ impl<'a> Chunk<'a> {
         evaluate(expr, input, columns, self.rows.len())
     }
 
+    /// The codes of a stretch of rows that all have a value, and the value that an expression gives for each code. `None`
+    /// where there is no such stretch, or no value for some code.
+    pub(super) fn coded(&mut self, input: &Input) -> Result<Option<(CodedRows, ArrayRef)>> {
+        let (Rows::Range(range), [index]) = (self.rows.clone(), &input.columns[..]) else { return Ok(None) };
+        let column = self.columns.column(*index)?;
+        let PartColumn::Coded(coded) = &*column else { return Ok(None) };
+        if coded.codes.nulls().is_some() {
+            return Ok(None);
+        }
+        let values = match self.by_code(input)? {
+            // The last is for NULL.
+            Some((_, results)) => results.slice(0, results.len() - 1),
+            None if input.expr.is_none() => Arc::clone(&coded.values),
+            None => return Ok(None),
+        };
+        Ok((values.null_count() == 0).then(|| (CodedRows { column: Arc::clone(&column), range }, values)))
+    }
+
     /// The rows for which a condition holds.
     pub(super) fn test(&mut self, condition: &Input) -> Result<BooleanArray> {
         let verdicts = self.evaluate(condition)?;
@@ -103,6 +122,37 @@ impl<'a> Chunk<'a> {
         }
         let results = self.by_code.results(expr, input, coded)?;
         Ok(results.map(|results| (column, results)))
+    }
+}
+
+/// Rows of a column with codes, none of them NULL.
+pub(super) struct CodedRows {
+    column: Arc<PartColumn>,
+    range: Range<usize>,
+}
+
+/// One code a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum CodeSlice<'a> {
+    U8(&'a [u8]),
+    U16(&'a [u16]),
+    U32(&'a [u32]),
+}
+
+impl CodedRows {
+    /// The codes.
+    pub(super) fn slice(&self) -> CodeSlice<'_> {
+        let range = self.range.clone();
+        match &*self.column {
+            PartColumn::Coded(Coded { codes: Codes::U8(codes), .. }) => CodeSlice::U8(&codes.values()[range]),
+            PartColumn::Coded(Coded { codes: Codes::U16(codes), .. }) => {
+                CodeSlice::U16(&codes.values()[range])
+            }
+            PartColumn::Coded(Coded { codes: Codes::U32(codes), .. }) => {
+                CodeSlice::U32(&codes.values()[range])
+            }
+            _ => CodeSlice::U8(&[]),
+        }
     }
 }
 

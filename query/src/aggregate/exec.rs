@@ -246,11 +246,11 @@ impl ExecutionPlan for CodedAggregateExec {
         let baseline = BaselineMetrics::new(&self.metrics, 0);
         let groups = MetricBuilder::new(&self.metrics).counter("groups", 0);
         let batch_rows = context.session_config().batch_size().max(1);
-        let schema = Arc::clone(&self.plan.schema);
+        let consumer = MemoryConsumer::new("CodedAggregateExec").register(context.memory_pool());
+        let none = Partial::new(Arc::clone(&self.plan), consumer)?;
         let rows = async move {
-            let merged = merged(parts).await?;
+            let merged = merged(none, parts).await?;
             let timer = baseline.elapsed_compute().timer();
-            let Some(merged) = merged else { return Ok(RecordBatch::new_empty(schema)) };
             groups.add(merged.len());
             let rows = merged.finish()?;
             drop(timer);
@@ -293,12 +293,13 @@ impl ExecutionPlan for CodedAggregateExec {
     }
 }
 
-/// All groups: one partition here, the others on threads of their own.
+/// All groups: one partition here, the others on threads of their own; `none` if there is no partition.
 async fn merged(
+    none: Partial,
     parts: Vec<impl Future<Output = Result<Partial>> + Send + 'static>,
-) -> Result<Option<Partial>> {
+) -> Result<Partial> {
     let mut parts = parts.into_iter();
-    let Some(first) = parts.next() else { return Ok(None) };
+    let Some(first) = parts.next() else { return Ok(none) };
     // Dropped together with this future, tasks end.
     let others: Vec<_> = parts.map(SpawnedTask::spawn).collect();
     let mut merged = first.await?;
@@ -307,7 +308,7 @@ async fn merged(
         merged.merge(other)?;
         tokio::task::yield_now().await;
     }
-    Ok(Some(merged))
+    Ok(merged)
 }
 
 fn cut(rows: &RecordBatch, batch_rows: usize) -> Vec<Result<RecordBatch>> {

@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Int64Array, PrimitiveArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::datatypes::{ArrowNativeType, Float64Type, Int64Type};
 use datafusion::common::{Result, internal_err};
 
 use super::accumulate::{Accumulate, RowGroups};
+use super::chunk::CodeSlice;
 
 /// How a value joins those before it.
 pub(super) trait Fold<N>: Send {
@@ -159,6 +160,24 @@ impl<T: ArrowPrimitiveType, O: Fold<T::Native>> Accumulate for Folds<T, O> {
         Ok(())
     }
 
+    fn update_coded(
+        &mut self,
+        rows: RowGroups<'_>,
+        codes: CodeSlice<'_>,
+        values: &ArrayRef,
+        groups: usize,
+    ) -> Result<bool> {
+        let table = numbers::<T>(std::slice::from_ref(values))?.values();
+        self.values.resize(groups, O::START);
+        self.seen.add(rows, None, groups);
+        match codes {
+            CodeSlice::U8(codes) => fold_codes::<_, _, O>(&mut self.values, rows, codes, table),
+            CodeSlice::U16(codes) => fold_codes::<_, _, O>(&mut self.values, rows, codes, table),
+            CodeSlice::U32(codes) => fold_codes::<_, _, O>(&mut self.values, rows, codes, table),
+        }
+        Ok(true)
+    }
+
     fn merge(&mut self, rows: RowGroups<'_>, state: &[ArrayRef], groups: usize) -> Result<()> {
         self.update(rows, state, None, groups)
     }
@@ -175,6 +194,33 @@ impl<T: ArrowPrimitiveType, O: Fold<T::Native>> Accumulate for Folds<T, O> {
 
     fn bytes(&self) -> usize {
         self.values.capacity() * size_of::<T::Native>() + self.seen.bytes()
+    }
+}
+
+/// Folds the value under the code of each row into its group.
+fn fold_codes<K: ArrowNativeType, N: Copy, O: Fold<N>>(
+    values: &mut [N],
+    rows: RowGroups<'_>,
+    codes: &[K],
+    table: &[N],
+) {
+    match rows {
+        RowGroups::One { group, .. } => {
+            // As for plain values: folds that do not wait for each other.
+            let mut lanes = [O::START; 8];
+            let chunks = codes.chunks_exact(lanes.len());
+            let rest = chunks.remainder();
+            for chunk in chunks {
+                for (lane, code) in lanes.iter_mut().zip(chunk) {
+                    *lane = O::fold(*lane, table[code.as_usize()]);
+                }
+            }
+            let rest = rest.iter().map(|code| table[code.as_usize()]);
+            values[group] = lanes.into_iter().chain(rest).fold(values[group], O::fold);
+        }
+        RowGroups::Each(groups) => {
+            fold_each::<_, O>(values, groups, |row| table[codes[row].as_usize()]);
+        }
     }
 }
 
@@ -276,6 +322,17 @@ impl Accumulate for Averages {
     ) -> Result<()> {
         self.sums.update(rows, arguments, filter, groups)?;
         self.counts.update(rows, arguments, filter, groups)
+    }
+
+    fn update_coded(
+        &mut self,
+        rows: RowGroups<'_>,
+        codes: CodeSlice<'_>,
+        values: &ArrayRef,
+        groups: usize,
+    ) -> Result<bool> {
+        self.counts.add(rows, None, groups);
+        self.sums.update_coded(rows, codes, values, groups)
     }
 
     fn merge(&mut self, rows: RowGroups<'_>, state: &[ArrayRef], groups: usize) -> Result<()> {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, new_empty_array};
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 
-use super::accumulate::{Accumulate, accumulator, counts_rows};
+use super::accumulate::{Accumulate, RowGroups, accumulator, counts_rows};
 use super::chunk::{ByCode, Chunk};
 use super::groups::Groups;
 use super::keys::{Ids, KeyIds};
@@ -72,7 +72,7 @@ impl Partial {
             .iter()
             .map(|aggregate| accumulator(&aggregate.function))
             .collect::<Result<_>>()?;
-        Ok(Self {
+        let mut partial = Self {
             groups: Groups::new(keys.len()),
             ids: keys.iter().map(|_| Ids::default()).collect(),
             by_code: ByCode::default(),
@@ -81,7 +81,25 @@ impl Partial {
             keys,
             accumulators,
             reservation,
-        })
+        };
+        if partial.keys.is_empty() {
+            partial.begin()?;
+        }
+        Ok(partial)
+    }
+
+    /// Makes the group that there is without keys, with or without rows.
+    fn begin(&mut self) -> Result<()> {
+        let Self { plan, groups, row_groups, accumulators, .. } = self;
+        groups.assign(&[], &[], 1, row_groups);
+        let nothing = RowGroups::One { group: 0, rows: 0 };
+        for (aggregate, accumulator) in plan.aggregates.iter().zip(accumulators) {
+            let arguments = aggregate.arguments.iter().map(|input| Ok(new_empty_array(&input.data_type()?)));
+            // None of no rows is wanted: so a sum of them is NULL.
+            let filter = BooleanArray::from(Vec::<bool>::new());
+            accumulator.update(nothing, &arguments.collect::<Result<Vec<_>>>()?, Some(&filter), 1)?;
+        }
+        Ok(())
     }
 
     /// The number of groups.
@@ -116,6 +134,12 @@ impl Partial {
         let Self { groups, ids, row_groups, accumulators, .. } = self;
         let rows = groups.assign(ids, &ends, chunk.rows.len(), row_groups);
         for (aggregate, accumulator) in plan.aggregates.iter().zip(accumulators) {
+            if let (None, [argument]) = (&aggregate.filter, aggregate.arguments.as_slice())
+                && let Some((codes, results)) = chunk.coded(argument)?
+                && accumulator.update_coded(rows, codes.slice(), &results, groups.len())?
+            {
+                continue;
+            }
             let filter = aggregate.filter.as_ref().map(|filter| chunk.test(filter)).transpose()?;
             let arguments = if counts_rows(&aggregate.function) {
                 Vec::new()

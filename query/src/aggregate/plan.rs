@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::Result;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use ovate_storage::time::Granularity;
@@ -59,6 +60,16 @@ pub(super) struct Input {
     pub(super) schema: SchemaRef,
     /// The expression over them; `None`: the only column itself.
     pub(super) expr: Option<Arc<dyn PhysicalExpr>>,
+}
+
+impl Input {
+    /// The type of its values.
+    pub(super) fn data_type(&self) -> Result<DataType> {
+        match &self.expr {
+            Some(expr) => expr.data_type(&self.schema),
+            None => Ok(self.schema.field(0).data_type().clone()),
+        }
+    }
 }
 
 impl fmt::Display for AggregatePlan {

@@ -31,6 +31,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use ovate_storage::TIME_COLUMN;
 use ovate_storage::time::{Granularity, Period, Zone};
 
+use super::accumulate::counts_rows;
 use super::cache::PartialCache;
 use super::exec::CodedAggregateExec;
 use super::floats::CanonicalFloats;
@@ -121,7 +122,12 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn plan(&self, last: &AggregateExec, first: &AggregateExec) -> Result<Option<AggregatePlan>> {
         let by = first.group_expr();
-        if by.is_empty() || !by.is_single() {
+        if !by.is_single() {
+            return Ok(None);
+        }
+        // A scan that only has to count rows need not say which they are.
+        let mut functions = first.aggr_expr().iter().zip(first.filter_expr());
+        if by.is_empty() && functions.all(|(function, filter)| counts_rows(function) && filter.is_none()) {
             return Ok(None);
         }
         let mut keys = Vec::with_capacity(by.expr().len());

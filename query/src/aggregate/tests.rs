@@ -172,20 +172,25 @@ fn aggregate() -> impl Strategy<Value = String> {
 /// A statement, without its LIMIT.
 fn statement() -> impl Strategy<Value = String> {
     let filter = prop_oneof![2 => Just("TRUE".to_owned()), 3 => filter()];
-    let keys = prop::collection::btree_set(key(), 1..5);
+    let keys = prop::collection::btree_set(key(), 0..5);
     (keys, prop::collection::vec(aggregate(), 0..5), filter, any::<bool>(), 0usize..4).prop_map(
         |(keys, aggregates, filter, having, end)| {
             let keys: Vec<_> = keys.into_iter().collect();
             let mut items: Vec<String> =
                 keys.iter().enumerate().map(|(i, key)| format!("{key} AS k{i}")).collect();
             items.extend(aggregates.iter().enumerate().map(|(i, call)| format!("{call} AS a{i}")));
+            if items.is_empty() {
+                items.push("COUNT(*) AS n".to_owned());
+            }
             let mut sql = format!("SELECT {} FROM events WHERE {filter}", items.join(", "));
-            sql += " GROUP BY ";
-            sql += &keys.join(", ");
+            if !keys.is_empty() {
+                sql += " GROUP BY ";
+                sql += &keys.join(", ");
+            }
             if having {
                 sql += " HAVING COUNT(*) > 1";
             }
-            if end == 0 {
+            if end == 0 && !keys.is_empty() {
                 let order: Vec<_> = (1..=keys.len()).map(|i| format!("{i} DESC NULLS LAST")).collect();
                 sql += " ORDER BY ";
                 sql += &order.join(", ");
@@ -414,7 +419,7 @@ fn what_is_not_recognised_stays_with_datafusion() {
         "SELECT city, COUNT(DISTINCT level) , COUNT(DISTINCT device) FROM events GROUP BY city",
         "SELECT city, level, COUNT(*) FROM events GROUP BY GROUPING SETS ((city), (level), ())",
         "SELECT tags, COUNT(*) FROM events GROUP BY tags",
-        "SELECT COUNT(*), SUM(level), MIN(value) FROM events WHERE level > 0",
+        "SELECT COUNT(*), COUNT(1) FROM events WHERE level > 0",
         "SELECT city, COUNT(*) FROM (SELECT city FROM events UNION ALL SELECT device FROM events) GROUP BY city",
     ] {
         let plan = actual.explain(sql);
@@ -454,6 +459,21 @@ fn an_empty_datasource_has_no_groups() {
     let actual = coded(&fixture, 2);
     assert!(actual.rows("SELECT city, COUNT(*) FROM events GROUP BY city").is_empty());
     assert!(actual.rows("SELECT TIME_FLOOR(__time, 'P1D'), SUM(level) FROM events GROUP BY 1").is_empty());
+}
+
+#[test]
+fn without_keys_there_is_one_group_also_of_no_rows() {
+    let all = "SELECT COUNT(*), COUNT(level), SUM(level), AVG(value), MIN(ratio), MAX(city), STDDEV(value) FROM events";
+    let mut fixture = Fixture::new();
+    assert_eq!(coded(&fixture, 2).rows(all), ["0|0|NULL|NULL|NULL|NULL|NULL"]);
+    fixture.append(Dice(1).rows(200));
+    fixture.publish();
+    let actual = coded(&fixture, 2);
+    let plan = actual.explain(all);
+    assert!(plan.contains("CodedAggregateExec: keys=[]"), "{plan}");
+    let none = format!("{all} WHERE city = 'nowhere' AND level > 0");
+    assert_eq!(actual.rows(&none), ["0|0|NULL|NULL|NULL|NULL|NULL"]);
+    assert_same(&actual, &model(&fixture), &all.replace("MIN(ratio)", "MIN(level)"));
 }
 
 #[test]

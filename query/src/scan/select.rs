@@ -23,6 +23,8 @@ use super::truth::{TruthTable, Truths};
 
 /// A posting list is used when it leaves at most one row in this many; otherwise scanning codes is as fast.
 const SELECTIVE: u64 = 16;
+/// Where rows are only counted, so many lists are used however long they are: their union knows its length.
+const LISTS_COUNTED: usize = 16;
 /// Posting lists looked at to estimate how many rows a predicate leaves.
 const LISTS_ESTIMATED: usize = 256;
 /// Parts with fewer rows are scanned: opening posting lists costs more.
@@ -77,6 +79,8 @@ pub(crate) struct Context<'a> {
     pub(crate) range: Range<usize>,
     /// When posting lists are used.
     pub(crate) postings: PostingsUse,
+    /// Whether one filter decides, and only the number of rows matters.
+    pub(crate) counts: bool,
 }
 
 impl Checks {
@@ -273,7 +277,8 @@ fn postings(index: usize, table: &TruthTable, context: &Context<'_>) -> Result<O
     }
     let Some(postings) = context.columns.postings(index)? else { return Ok(None) };
     let mut expected = 0u64;
-    if context.postings == PostingsUse::Auto {
+    let is_count = context.counts && table.count <= LISTS_COUNTED;
+    if context.postings == PostingsUse::Auto && !is_count {
         if table.count > LISTS_ESTIMATED {
             expected = (context.columns.part().rows() as u64).saturating_mul(table.count as u64)
                 / table.len() as u64;
@@ -417,12 +422,14 @@ fn by_code_of<K: ArrowPrimitiveType>(codes: &PrimitiveArray<K>, table: &TruthTab
             if nulls.is_valid(row) { table.selects(values[row].as_usize()) } else { table.null_selected }
         });
     }
-    // The commonest filter, one value out of many, is a comparison of whole vectors.
-    if table.count == 1
-        && let Some(code) = table.codes().next()
-        && let Some(code) = K::Native::from_usize(code as usize)
+    // The commonest filters, one value out of many or a stretch of sorted values, are comparisons of whole vectors.
+    if let Some((first, last)) = table.stretch()
+        && let (Some(first), Some(last)) = (K::Native::from_usize(first), K::Native::from_usize(last))
     {
-        return rows.filter(|row| values[row] == code);
+        if first == last {
+            return rows.filter(|row| values[row] == first);
+        }
+        return rows.filter(|row| (first..=last).contains(&values[row]));
     }
     rows.filter(|row| table.selects(values[row].as_usize()))
 }

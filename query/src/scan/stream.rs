@@ -20,7 +20,7 @@ use ovate_storage::BLOCK_ROWS;
 use super::bounds::{Target, TargetKind, bounds};
 use super::column::PartColumns;
 use super::exec::ScanPlan;
-use super::filter::TIME_INDEX;
+use super::filter::{Node, TIME_INDEX};
 use super::layout::Unit;
 use super::ranges::Ranges;
 use super::rows::Rows;
@@ -146,6 +146,9 @@ impl Selections {
             truths: &self.truths,
             range: unit.rows.clone(),
             postings: plan.postings,
+            counts: self.batch_rows.is_none()
+                && unit.accepted.is_none()
+                && matches!(plan.filters.conjuncts.as_slice(), [Node::Leaf(_)]),
         };
         let Some(checks) = Checks::new(&plan.filters.conjuncts, unit.accepted.as_ref(), &context).await?
         else {
@@ -165,9 +168,10 @@ impl Selections {
             .fold(Ranges::all(), |time, filter| time.intersect(&bounds(filter, target).can_hold))
     }
 
-    /// Rows of the active unit: enough for a batch, or what the unit has left.
+    /// Rows of the active unit: enough for a batch, or what the unit has left. Where only their number matters, they are
+    /// others of that number.
     async fn collect(&mut self) -> Result<Rows> {
-        let mut found = Found::default();
+        let mut found = Found { counts: self.batch_rows.is_none(), ..Found::default() };
         let goal = self.batch_rows.unwrap_or(usize::MAX).min(self.fetch);
         let mut steps = 0;
         while found.len < goal {
@@ -257,6 +261,8 @@ impl Active {
 /// Rows of several blocks, in the order in which they were found.
 #[derive(Debug, Default)]
 struct Found {
+    /// Only their number is kept.
+    counts: bool,
     pieces: Vec<Rows>,
     len: usize,
 }
@@ -267,6 +273,9 @@ impl Found {
             return;
         }
         self.len += rows.len();
+        if self.counts {
+            return;
+        }
         if let (Some(Rows::Range(last)), Rows::Range(next)) = (self.pieces.last_mut(), &rows) {
             if last.end == next.start {
                 last.end = next.end;
@@ -282,6 +291,9 @@ impl Found {
 
     /// The first `fetch` rows; backward they descend.
     fn finish(mut self, fetch: usize, backward: bool) -> Rows {
+        if self.counts {
+            return Rows::Range(0..self.len.min(fetch));
+        }
         if self.pieces.len() == 1 && !backward && self.len <= fetch {
             return self.pieces.pop().unwrap_or_else(Rows::none);
         }

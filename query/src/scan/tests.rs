@@ -317,6 +317,12 @@ pub(crate) fn large() -> Fixture {
 fn posting_lists_codes_and_blocks_select_the_same_rows() {
     let fixture = large();
     let filters = [
+        "city = 'Bern'".to_owned(),
+        "city IN ('Bern', 'Basel')".to_owned(),
+        "city <> 'Bern' OR city IS NULL".to_owned(),
+        "city IS NULL".to_owned(),
+        "city IS NOT NULL".to_owned(),
+        "level BETWEEN 1 AND 3".to_owned(),
         "device = 'device-7'".to_owned(),
         "device IN ('device-7', 'device-8') AND city = 'Bern'".to_owned(),
         "device = 'device-7' OR city IS NULL AND level = 2".to_owned(),

@@ -23,12 +23,22 @@ pub(crate) struct TruthTable {
     pub(crate) null_selected: bool,
     /// The number of codes selected.
     pub(crate) count: usize,
+    /// The first and the last, if all between are selected as well.
+    stretch: Option<(usize, usize)>,
 }
 
 impl TruthTable {
     fn new(selected: Vec<bool>, null_selected: bool) -> Self {
         let count = selected.iter().filter(|&&flag| flag).count();
-        Self { selected, null_selected, count }
+        let first = selected.iter().position(|&flag| flag);
+        let last = selected.iter().rposition(|&flag| flag);
+        let stretch = first.zip(last).filter(|(first, last)| last - first + 1 == count);
+        Self { selected, null_selected, count, stretch }
+    }
+
+    /// The first and the last of the selected codes, if all between are selected as well.
+    pub(crate) fn stretch(&self) -> Option<(usize, usize)> {
+        self.stretch
     }
 
     /// Whether the code is selected; a number that is no code is not.
