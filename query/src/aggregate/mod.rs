@@ -1,4 +1,4 @@
-//! GROUP BY on codes: an operator of our own over scans, and the rule that puts it into plans.
+//! Aggregates on codes: an operator of our own over scans, and the rule that puts it into plans.
 //!
 //! ```text
 //!  Selections ──► chunks ──► keys: codes, buckets, values → ids ──► groups: ids → group ──► accumulators
@@ -13,11 +13,11 @@
 //! * `chunk`: some rows at hand, and what expressions give for them.
 //! * `keys`, `values`, `groups`, `table`: from rows to groups.
 //! * `accumulate`, `folds`: what is known of each group.
+//! * `weights`: rows that are only counted, a combination of codes at a time.
 //!
 //! Invariants: results, their types and their NULLs are those of DataFusion's own aggregation. Memory is taken from the
 //! pool, and a statement fails when there is none left: nothing is spilled.
-//! Left out: aggregates without GROUP BY, which read whole columns and gain nothing from groups; DISTINCT; grouping
-//! sets.
+//! Left out: rows that are counted without GROUP BY, which the scan does by itself; DISTINCT; grouping sets.
 
 mod accumulate;
 mod cache;
@@ -34,6 +34,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod values;
+mod weights;
 
 pub(crate) use cache::{CacheUse, PartialCache};
 pub(crate) use exec::CodedAggregateExec;

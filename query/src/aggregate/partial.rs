@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, new_empty_array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, new_empty_array};
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 
@@ -11,6 +11,7 @@ use super::chunk::{ByCode, Chunk};
 use super::groups::Groups;
 use super::keys::{Ids, KeyIds};
 use super::plan::{AggregatePlan, Input, KeySource};
+use super::weights::weighted;
 use crate::scan::column::{PartColumns, external};
 use crate::scan::rows::Rows;
 use crate::scan::stream::Selected;
@@ -51,6 +52,8 @@ pub(super) struct Partial {
     accumulators: Vec<Box<dyn Accumulate>>,
     by_code: ByCode,
     reservation: MemoryReservation,
+    /// Whether every aggregate counts rows, whatever is in them.
+    only_counts: bool,
     /// Of the rows at hand, by key.
     ids: Vec<Ids>,
     /// Room for the groups of the rows at hand.
@@ -72,7 +75,9 @@ impl Partial {
             .iter()
             .map(|aggregate| accumulator(&aggregate.function))
             .collect::<Result<_>>()?;
+        let only_counts = plan.aggregates.iter().all(|a| a.filter.is_none() && counts_rows(&a.function));
         let mut partial = Self {
+            only_counts,
             groups: Groups::new(keys.len()),
             ids: keys.iter().map(|_| Ids::default()).collect(),
             by_code: ByCode::default(),
@@ -118,18 +123,37 @@ impl Partial {
         while start < rows.len() {
             let count = chunk_rows(&plan, &columns, &rows, start)?;
             let chunk = rows.slice(start, count);
-            self.update_chunk(&mut Chunk::new(&columns, chunk, rows.len(), &mut by_code))?;
+            let weighted = if self.only_counts { weighted(&plan, &columns, &chunk)? } else { None };
+            let (chunk, weights) = match weighted {
+                Some((representatives, weights)) => (Rows::positions(representatives), Some(weights)),
+                None => (chunk, None),
+            };
+            let mut chunk = Chunk::new(&columns, chunk, rows.len(), &mut by_code);
+            match weights {
+                Some(weights) => self.count_chunk(&mut chunk, weights)?,
+                None => self.update_chunk(&mut chunk)?,
+            }
             start += count;
         }
         self.by_code = by_code;
         self.account()
     }
 
+    /// Counts each row of a chunk as many times as `weights` says.
+    fn count_chunk(&mut self, chunk: &mut Chunk<'_>, weights: Vec<i64>) -> Result<()> {
+        self.read_keys(chunk)?;
+        let states = vec![vec![Arc::new(Int64Array::from(weights)) as ArrayRef]; self.accumulators.len()];
+        self.join(chunk.rows.len(), &states)
+    }
+
+    fn read_keys(&mut self, chunk: &mut Chunk<'_>) -> Result<()> {
+        let mut keys = self.plan.keys.iter().zip(&mut self.keys).zip(&mut self.ids);
+        keys.try_for_each(|((key, values), ids)| values.read(key, chunk, ids))
+    }
+
     fn update_chunk(&mut self, chunk: &mut Chunk<'_>) -> Result<()> {
         let plan = Arc::clone(&self.plan);
-        for ((key, values), ids) in plan.keys.iter().zip(&mut self.keys).zip(&mut self.ids) {
-            values.read(key, chunk, ids)?;
-        }
+        self.read_keys(chunk)?;
         let ends = self.ends();
         let Self { groups, ids, row_groups, accumulators, .. } = self;
         let rows = groups.assign(ids, &ends, chunk.rows.len(), row_groups);
