@@ -306,6 +306,9 @@ fn large_parts_on_several_threads_give_the_same_groups() {
         "SELECT serial, device, note, COUNT(*) FROM events GROUP BY serial, device, note",
         "SELECT TIME_FLOOR(__time, 'PT1H'), city, SUM(level) FROM events GROUP BY 1, 2 ORDER BY 1, 2",
         "SELECT TIME_FLOOR(__time, 'PT1S'), COUNT(*) FROM events WHERE device = 'device-7' GROUP BY 1",
+        "SELECT TIME_FLOOR(__time, 'PT3H'), city, COUNT(*) FROM events GROUP BY 1, 2",
+        "SELECT city, level, COUNT(*) FROM events WHERE serial % 3 = 0 GROUP BY 1, 2",
+        "SELECT DISTINCT city, level FROM events",
         "SELECT city, SUM(value) FILTER (WHERE level > 0) FROM events WHERE ratio >= 0 GROUP BY city",
         "SELECT city, device, note, serial, value, __time, COUNT(*) FROM events GROUP BY 1, 2, 3, 4, 5, 6",
     ];

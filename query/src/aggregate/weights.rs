@@ -85,6 +85,11 @@ fn append<K: ArrowPrimitiveType>(codes: &PrimitiveArray<K>, values: usize, rows:
                 *number = *number * base + digit(code);
             }
         }
+        (Rows::Positions(positions), None) => {
+            for (number, &row) in numbers.iter_mut().zip(positions) {
+                *number = *number * base + digit(native[row as usize]);
+            }
+        }
         _ => {
             for (index, number) in numbers.iter_mut().enumerate() {
                 let row = rows.nth(index);

@@ -427,11 +427,11 @@ fn by_code_of<K: ArrowPrimitiveType>(codes: &PrimitiveArray<K>, table: &TruthTab
         && let (Some(first), Some(last)) = (K::Native::from_usize(first), K::Native::from_usize(last))
     {
         if first == last {
-            return rows.filter(|row| values[row] == first);
+            return rows.filter_by(values, |code| code == first);
         }
-        return rows.filter(|row| (first..=last).contains(&values[row]));
+        return rows.filter_by(values, |code| (first..=last).contains(&code));
     }
-    rows.filter(|row| table.selects(values[row].as_usize()))
+    rows.filter_by(values, |code| table.selects(code.as_usize()))
 }
 
 /// A block of a numeric column as [`Ranges`] see it.
