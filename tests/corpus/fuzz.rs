@@ -1,9 +1,11 @@
 //! Inputs that nobody thought of: kept ones, changed at random, the same for the same seed.
 //!
-//! A target takes bytes, must not panic, and asserts what it can. `OVATE_FUZZ_ITERATIONS` runs it for longer,
-//! `OVATE_TEST_SEED` elsewhere; what makes it panic is printed. The targets stand in `fuzz/targets`.
+//! A target takes bytes, must not panic, and asserts what it can. `OVATE_FUZZ_SECONDS` goes on for so long,
+//! `OVATE_TEST_SEED` begins elsewhere; what makes it panic is printed. The targets stand in `fuzz/targets`.
 
 #![allow(unreachable_pub, dead_code)] // Tests and libFuzzer's entry points share it, and each needs a part.
+
+use std::time::{Duration, Instant};
 
 /// SplitMix64.
 struct Random(u64);
@@ -53,13 +55,15 @@ pub trait Target {
     fn run(&mut self, input: &[u8]);
 }
 
-/// Gives a target its kept inputs, and then `iterations` changed ones.
-pub fn fuzz<T: Target>(iterations: u64) -> T {
+/// Gives a target its kept inputs, and then `changed_min` changed ones or more.
+pub fn fuzz<T: Target>(changed_min: u64) -> T {
     let (name, kept, mut target) = (T::NAME, T::kept(), T::new());
     let seed = setting("OVATE_TEST_SEED", 0x0f02_2026);
-    let iterations = setting("OVATE_FUZZ_ITERATIONS", iterations);
+    let (begun, time) = (Instant::now(), Duration::from_secs(setting("OVATE_FUZZ_SECONDS", 0)));
+    let inputs_min = kept.len() as u64 + changed_min;
     let mut random = Random(seed);
-    for iteration in 0..kept.len() as u64 + iterations {
+    let mut iteration = 0;
+    while iteration < inputs_min || begun.elapsed() < time {
         let input = match kept.get(iteration as usize) {
             Some(input) => input.clone(),
             None => changed(&kept, T::WORDS, &mut random),
@@ -67,8 +71,11 @@ pub fn fuzz<T: Target>(iterations: u64) -> T {
         let shown = Shown { name, seed, iteration, input: &input };
         target.run(&input);
         drop(shown);
+        iteration += 1;
     }
-    println!("fuzz {name}: {} kept inputs, {iterations} changed ones, seed {seed:#x}", kept.len());
+    let (kept, seconds) = (kept.len(), begun.elapsed().as_secs());
+    let changed = iteration - kept as u64;
+    println!("fuzz {name}: {kept} kept inputs, {changed} changed ones, seed {seed:#x}, {seconds} s");
     target
 }
 
