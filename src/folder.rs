@@ -242,6 +242,19 @@ mod tests {
     }
 
     #[test]
+    fn an_export_is_a_file_for_each_segment() {
+        let folder = tempfile::tempdir().unwrap();
+        let [data, all, none] = ["data", "all", "none"].map(|name| folder.path().join(name));
+        filled(&data);
+        export(&data, None, &all).unwrap();
+        let files = std::fs::read_dir(all.join("doors")).unwrap();
+        assert!(files.map(|file| file.unwrap().path()).all(|path| path.extension().unwrap() == "parquet"));
+        assert_eq!(std::fs::read_dir(all.join("doors")).unwrap().count(), 3);
+        assert!(export(&data, Some("windows"), &none).unwrap_err().to_string().contains("not everything"));
+        assert!(export(&data, None, &all).is_err(), "what is there is not overwritten");
+    }
+
+    #[test]
     fn a_compacted_folder_has_the_same_rows_in_fewer_segments() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");

@@ -25,8 +25,8 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "MIB", env = "OVATE_QUERY_MEMORY_MIB")]
     pub query_memory_mib: Option<u64>,
 
-    /// Memory for what queries found in published rows, to be used again by the same query, in MiB; 0: nothing is
-    /// kept [default: 64].
+    /// Memory for what queries found in published rows, to be used again by the same query, in MiB, and as much again for
+    /// whole answers while no row comes; 0: nothing is kept [default: 64].
     #[arg(long, value_name = "MIB", env = "OVATE_QUERY_CACHE_MIB")]
     pub query_cache_mib: Option<u64>,
 

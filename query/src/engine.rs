@@ -32,6 +32,7 @@ use crate::interrupt::Interrupt;
 use crate::options::EngineOptions;
 use crate::plan::explain;
 use crate::planner::{self, Planned};
+use crate::plans::Work;
 use crate::request::{ResultColumn, SqlRequest, SqlResult};
 use crate::scan::ScanOptions;
 use crate::session::{self, Sessions};
@@ -290,7 +291,14 @@ impl Statement {
         head: &mut Option<HeadSender>,
         rows: &Rows,
     ) -> Result<Option<Head>, QueryError> {
-        let Planned { mode, plan, columns, resources, zone, cache, state, .. } = planned;
+        let Planned { mode, work, columns, resources, zone, cache, state, .. } = planned;
+        let (plan, keep) = match work {
+            Work::Run(plan, keep) => (plan, keep),
+            Work::Answered(mut rows) => {
+                let (sources, first) = (Sources::default(), rows.pop());
+                return Ok(Some(Head { columns, zone, sources, first, is_all: true }));
+            }
+        };
         let context = session::task_context(state, Arc::clone(&interrupt), cache);
         let reads_rows = !resources.is_empty();
         let sources = Sources::of(&plan);
@@ -311,6 +319,10 @@ impl Statement {
                     None => Some(None),
                 };
                 if matches!(second, Some(None)) {
+                    if let Some(keep) = keep {
+                        sources.check()?;
+                        keep.keep(first.as_ref());
+                    }
                     return Ok(Some(Head { columns, zone, sources, first, is_all: true }));
                 }
                 if let Some(head) = head.take() {

@@ -12,7 +12,7 @@ pub struct EngineOptions {
     pub threads: usize,
     /// Memory that all running statements share for sorting, grouping and joining.
     pub memory_bytes_max: usize,
-    /// Memory for groups that are remembered from one statement to the next; 0: none are.
+    /// Memory for groups that are remembered from one statement to the next, and as much for whole answers; 0: none are.
     pub cache_bytes_max: usize,
     /// Plans that are remembered for statements that come again; 0: none are.
     pub plans_max: usize,

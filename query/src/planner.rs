@@ -1,13 +1,11 @@
 //! One statement, from text to a physical plan. No rows are read; deep statements need a thread with a large stack.
 
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement as SqlStatement};
 use ovate_storage::time::Zone;
@@ -18,7 +16,7 @@ use crate::error::QueryError;
 use crate::options::StatementLimits;
 use crate::plan::context::{Names, Resource};
 use crate::plan::{blame, output, semantics};
-use crate::plans::{Bound, Template, Worded};
+use crate::plans::{Bound, Template, Worded, Work};
 use crate::request::{Context, ResultColumn, SqlRequest};
 use crate::session::Sessions;
 use crate::sql::hints::Hints;
@@ -30,7 +28,7 @@ use crate::sql::{shape, statement};
 #[derive(Debug)]
 pub(crate) struct Planned<'a> {
     pub(crate) mode: Mode,
-    pub(crate) plan: Arc<dyn ExecutionPlan>,
+    pub(crate) work: Work,
     pub(crate) columns: Vec<ResultColumn>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) zone: Zone,
@@ -56,13 +54,14 @@ pub(crate) async fn plan<'a>(
     };
     if let Some(worded) = &worded
         && let Some(template) = sessions.plans().get(&worded.wording)
-        && let Some(bound) =
-            template.bind(&worded.instants, catalog, sessions).map_err(|e| blame::unplaced(&e))?
+        && let Some(bound) = template
+            .bind(&worded.instants, catalog, sessions, context.cache)
+            .map_err(|e| blame::unplaced(&e))?
     {
         metrics::counter!("ovate_sql_plans_reused_total").increment(1);
-        let Bound { plan, columns, resources, state } = bound;
+        let Bound { work, columns, resources, state } = bound;
         let Context { zone, timeout_ms, cache, .. } = context;
-        return Ok(Planned { mode: Mode::Run, plan, columns, resources, zone, timeout_ms, cache, state });
+        return Ok(Planned { mode: Mode::Run, work, columns, resources, zone, timeout_ms, cache, state });
     }
     let Logical { mode, plan, columns, resources, context, state, named, nows } =
         logical(request, catalog, sessions, limits, clock_ms)?;
@@ -77,7 +76,8 @@ pub(crate) async fn plan<'a>(
             sessions.plans().put(worded.wording, template);
         }
     }
-    Ok(Planned { mode, plan, columns, resources, zone, timeout_ms, cache, state })
+    let work = Work::Run(plan, None);
+    Ok(Planned { mode, work, columns, resources, zone, timeout_ms, cache, state })
 }
 
 struct Logical<'a> {

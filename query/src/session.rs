@@ -47,7 +47,7 @@ impl Sessions {
         let cache = PartialCache::new(options.cache_bytes_max);
         let narrow = state(options, Arc::clone(&runtime), cache.clone(), 1);
         let wide = state(options, runtime, cache, options.threads.max(1));
-        let plans = PlanCache::new(options.plans_max);
+        let plans = PlanCache::new(options.plans_max, options.cache_bytes_max);
         Ok(Self { narrow, wide, plans, rows_per_thread_min: options.rows_per_thread_min })
     }
 

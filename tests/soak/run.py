@@ -109,19 +109,21 @@ class Watch:
     """Memory, lag and segments, every few seconds."""
 
     def __init__(self, server: Server) -> None:
-        self.server, self.rss_mib, self.lag = server, [], []
+        self.server, self.rss_mib, self.own_mib, self.lag = server, [], [], []
 
     def look(self) -> str:
-        self.rss_mib.append(resident_mib(self.server))
+        self.rss_mib.append(resident_mib(self.server, "VmRSS"))
+        # The rest are segments where they are mapped, which the system takes back when it needs the room.
+        self.own_mib.append(resident_mib(self.server, "RssAnon"))
         self.lag.append(status(self.server, TOPIC)["aggregateLag"])
         segments = self.server.sql("SELECT COUNT(*) AS n FROM sys.segments WHERE is_published = 1")[0]["n"]
-        return f"{self.rss_mib[-1]:.0f} MiB, lag {self.lag[-1]}, {segments} segments"
+        return f"{self.rss_mib[-1]:.0f} MiB ({self.own_mib[-1]:.0f} its own), lag {self.lag[-1]}, {segments} segments"
 
 
-def resident_mib(server: Server) -> float:
+def resident_mib(server: Server, kind: str) -> float:
     assert server.process
     text = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(next(line for line in text.splitlines() if line.startswith("VmRSS:")).split()[1]) / 1024
+    return int(next(line for line in text.splitlines() if line.startswith(f"{kind}:")).split()[1]) / 1024
 
 
 def percentile(values: list[float], percent: float) -> float:
@@ -209,6 +211,9 @@ def soak(options: argparse.Namespace, folder: Path) -> int:
         "rss_start_mib": round(watch.rss_mib[0]),
         "rss_end_mib": round(watch.rss_mib[-1]),
         "rss_max_mib": round(max(watch.rss_mib)),
+        "rss_own_start_mib": round(watch.own_mib[0]),
+        "rss_own_end_mib": round(watch.own_mib[-1]),
+        "rss_own_max_mib": round(max(watch.own_mib)),
         "kills": killed,
         "restart_median_ms": round(statistics.median(restarts_ms)) if restarts_ms else None,
         "restart_max_ms": round(max(restarts_ms)) if restarts_ms else None,

@@ -9,8 +9,9 @@
 //! A [`Template`] is a physical plan without rows: its scans wait for a snapshot and for instants. It is made from the
 //! plan of the first statement of its wording, if nothing in that plan follows from the rows it was made over or from
 //! the values of the instants, which [`Template::of`] proves by looking at every node and every constant. What it
-//! cannot prove is planned each time.
+//! cannot prove is planned each time. What can be proved of a plan goes for its answer: see [`answers`].
 
+mod answers;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -19,13 +20,14 @@ mod wording;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub(crate) use template::{Bound, Template};
+pub(crate) use template::{Bound, Template, Work};
 pub(crate) use wording::{Worded, Wording};
 
 /// Templates by wording, shared by all statements.
 #[derive(Debug)]
 pub(crate) struct PlanCache {
     plans_max: usize,
+    answer_bytes_max: usize,
     known: Mutex<Known>,
 }
 
@@ -45,9 +47,15 @@ impl Known {
 }
 
 impl PlanCache {
-    /// Keeps the `plans_max` templates that were used last.
-    pub(crate) fn new(plans_max: usize) -> Self {
-        Self { plans_max, known: Mutex::default() }
+    /// Keeps the `plans_max` templates that were used last, and answers of them in `answers_bytes_max`.
+    pub(crate) fn new(plans_max: usize, answers_bytes_max: usize) -> Self {
+        let answer_bytes_max = answers_bytes_max / plans_max.max(1);
+        Self { plans_max, answer_bytes_max, known: Mutex::default() }
+    }
+
+    /// Larger answers are not kept.
+    pub(crate) fn answer_bytes_max(&self) -> usize {
+        self.answer_bytes_max
     }
 
     /// Whether any template is kept.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::execution::session_state::SessionState;
@@ -21,7 +22,8 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use ovate_storage::snapshot::{Snapshot, SnapshotSchema};
 
-use crate::aggregate::CodedAggregateExec;
+use super::answers::{Keep, LastAnswer, Moment};
+use crate::aggregate::{CacheUse, CodedAggregateExec};
 use crate::catalog::Catalog;
 use crate::plan::context::{DEFAULT_SCHEMA, Resource};
 use crate::request::ResultColumn;
@@ -41,12 +43,22 @@ pub(crate) struct Template {
     instants: Vec<i64>,
     /// Of the session that the plan was made in.
     partitions_max: usize,
+    answer: Arc<LastAnswer>,
 }
 
-/// A template with rows and instants: a plan like any other.
+/// What there is to do for a statement.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// A plan to run, and where its answer is to be kept.
+    Run(Arc<dyn ExecutionPlan>, Option<Keep>),
+    /// Nothing: these are all rows, in one batch or none.
+    Answered(Vec<RecordBatch>),
+}
+
+/// A template with rows and instants: a plan like any other, or its answer.
 #[derive(Debug)]
 pub(crate) struct Bound<'a> {
-    pub(crate) plan: Arc<dyn ExecutionPlan>,
+    pub(crate) work: Work,
     pub(crate) columns: Vec<ResultColumn>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) state: &'a SessionState,
@@ -60,7 +72,8 @@ impl Template {
     /// * a scan that is gone, because it cannot find anything;
     /// * an instant that is not exactly once in the filters of the scans, or is anywhere else: it was dropped,
     ///   merged with another or calculated with;
-    /// * a node that keeps something from one run to the next, or that another filters.
+    /// * a node that keeps something from one run to the next, or that another filters;
+    /// * a function that gives something else each time.
     pub(crate) fn of(
         plan: &Arc<dyn ExecutionPlan>,
         columns: &[ResultColumn],
@@ -92,15 +105,18 @@ impl Template {
             datasources,
             instants: instants.to_vec(),
             partitions_max,
+            answer: Arc::default(),
         }))
     }
 
-    /// The plan over the rows of this moment; `None` if a statement has to be planned for them.
+    /// The plan over the rows of this moment, or the answer if it is known and may be used; `None` if a statement has to be
+    /// planned for them.
     pub(crate) fn bind<'a>(
         &self,
         instants: &[i64],
         catalog: &Catalog,
         sessions: &'a Sessions,
+        cache: CacheUse,
     ) -> Result<Option<Bound<'a>>> {
         let mut snapshots = Vec::with_capacity(self.datasources.len());
         let mut resources = Vec::with_capacity(self.datasources.len());
@@ -118,6 +134,14 @@ impl Template {
         {
             return Ok(None);
         }
+        let moment = if cache.read || cache.write { Moment::of(instants, &snapshots) } else { None };
+        if let Some(moment) = moment.as_ref().filter(|_| cache.read)
+            && let Some(rows) = self.answer.at(moment)
+        {
+            metrics::counter!("ovate_sql_answers_reused_total").increment(1);
+            let (work, columns) = (Work::Answered(rows), self.columns.clone());
+            return Ok(Some(Bound { work, columns, resources, state }));
+        }
         let plan = rebuilt(&self.plan, &mut |scan, is_arranged| {
             let named = |snapshot: &&Arc<Snapshot>| *snapshot.datasource == *scan.datasource();
             let Some(snapshot) = snapshots.iter().find(named) else {
@@ -126,7 +150,12 @@ impl Template {
             let filled = scan.filled(Arc::clone(snapshot), |literal| self.instant(literal, instants))?;
             Ok((!is_arranged || filled.is_arranged_like(scan)).then_some(filled))
         })?;
-        Ok(plan.map(|plan| Bound { plan, columns: self.columns.clone(), resources, state }))
+        let keep = moment.filter(|_| cache.write).map(|moment| {
+            let (answer, bytes_max) = (Arc::clone(&self.answer), sessions.plans().answer_bytes_max());
+            Keep { answer, moment, bytes_max }
+        });
+        let columns = self.columns.clone();
+        Ok(plan.map(|plan| Bound { work: Work::Run(plan, keep), columns, resources, state }))
     }
 
     /// What stands in place of a constant of the template.
@@ -193,6 +222,7 @@ impl Found {
             self.is_bound |= !plan.dynamic.is_empty();
             for predicate in &plan.predicates {
                 predicate.apply(|expr| {
+                    self.is_bound |= expr.is_volatile_node();
                     if let Some(count) = self.instant(expr) {
                         *count += 1;
                     }
@@ -208,6 +238,8 @@ impl Found {
                 // A sort's own filter is made anew with it.
                 let is_dynamic = expr.downcast_ref::<DynamicFilterPhysicalExpr>().is_some();
                 self.is_bound |= (is_dynamic && !is_sort) || self.instant(expr).is_some();
+                // The plan could be run again, but its answer is not that of the next run.
+                self.is_bound |= expr.is_volatile_node();
                 Ok(TreeNodeRecursion::Continue)
             })
         })?;

@@ -1,11 +1,13 @@
-//! Which statements are planned once.
+//! Which statements are planned once, and answered once.
 
 use std::sync::Arc;
 
 use ovate_storage::time::Granularity;
-use ovate_storage::{ColumnSpec, ColumnType, Progress, RowBatch, Store, StoreOptions, TableSchema};
+use ovate_storage::{
+    ColumnSpec, ColumnType, Datasource, Progress, RowBatch, Store, StoreOptions, TableSchema,
+};
 
-use super::Worded;
+use super::{Worded, Work};
 use crate::catalog::Catalog;
 use crate::options::{EngineOptions, StatementLimits};
 use crate::planner;
@@ -15,6 +17,7 @@ use crate::session::Sessions;
 use crate::system::NoSystem;
 
 struct World {
+    store: Arc<Store>,
     catalog: Catalog,
     sessions: Sessions,
     _folder: tempfile::TempDir,
@@ -32,12 +35,20 @@ impl World {
             rollup: false,
         };
         let datasource = store.ensure_datasource("t", Arc::new(schema)).unwrap();
-        let columns = vec![ovate_storage::BatchColumn::Long(vec![7].into())];
-        let batch = RowBatch { time: vec![1_767_225_600_000], raw_time: None, columns };
-        datasource.writer().append(batch, &Progress::default(), 0).unwrap();
-        let catalog = Catalog::new(store, Arc::new(NoSystem), ScanOptions::default());
+        append(&datasource);
+        let catalog = Catalog::new(Arc::clone(&store), Arc::new(NoSystem), ScanOptions::default());
         let sessions = Sessions::new(&EngineOptions::default()).unwrap();
-        Self { catalog, sessions, _folder: folder }
+        Self { store, catalog, sessions, _folder: folder }
+    }
+
+    /// What there is to do for a statement.
+    async fn work(&self, sql: &str, uses_cache: bool) -> Work {
+        let mut request = SqlRequest { query: sql.to_owned(), ..SqlRequest::default() };
+        for key in ["useCache", "populateCache"] {
+            request.context.insert(key.to_owned(), uses_cache.into());
+        }
+        let limits = StatementLimits::default();
+        planner::plan(&request, &self.catalog, &self.sessions, &limits).await.unwrap().work
     }
 
     /// Whether the plan of a statement is remembered.
@@ -48,6 +59,28 @@ impl World {
         let worded = Worded::of(&request, &Context::read(&request.context).unwrap(), 0);
         worded.is_some_and(|worded| self.sessions.plans().get(&worded.wording).is_some())
     }
+}
+
+fn append(datasource: &Datasource) {
+    let columns = vec![ovate_storage::BatchColumn::Long(vec![7].into())];
+    let batch = RowBatch { time: vec![1_767_225_600_000], raw_time: None, columns };
+    datasource.writer().append(batch, &Progress::default(), 0).unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_is_given_again_while_rows_and_instants_are_the_same() {
+    let world = World::new();
+    let since = |year| format!("SELECT COUNT(*) FROM t WHERE __time >= TIMESTAMP '{year}-01-01 00:00:00'");
+    // It is planned, then found, and then its answer is there to be kept.
+    assert!(matches!(world.work(&since(2020), true).await, Work::Run(_, None)));
+    let Work::Run(_, Some(keep)) = world.work(&since(2020), true).await else { panic!("not kept") };
+    keep.keep(None);
+    assert!(matches!(world.work(&since(2020), true).await, Work::Answered(_)));
+    assert!(matches!(world.work(&since(2020), false).await, Work::Run(_, None)), "who wants none gets none");
+    assert!(matches!(world.work(&since(2021), true).await, Work::Run(_, Some(_))), "other instants");
+    assert!(matches!(world.work(&since(2020), true).await, Work::Answered(_)));
+    append(&world.store.datasource("t").unwrap());
+    assert!(matches!(world.work(&since(2020), true).await, Work::Run(_, Some(_))), "other rows");
 }
 
 #[tokio::test]
@@ -87,6 +120,9 @@ async fn what_depends_on_more_than_the_wording_is_planned_each_time() {
         // What the LIMIT has found already is told to the scan.
         "SELECT level FROM t ORDER BY level DESC LIMIT 3",
         "SELECT a.level FROM t a JOIN t b ON a.level = b.level",
+        "SELECT UUID()",
+        "SELECT level, UUID() FROM t",
+        "SELECT COUNT(*) FROM t WHERE UUID() > 'a'",
     ] {
         assert!(!world.remembers(sql).await, "{sql}");
     }
