@@ -42,11 +42,11 @@ pub(super) trait Accumulate: Send {
         groups: usize,
     ) -> Result<()>;
 
-    /// As [`Self::update`] without a filter, where the argument of a row is what stands in `values`, which has no NULLs,
-    /// under the row's code. Whether this accumulator can: if not, nothing was added.
+    /// Adds rows of one group, the argument of each being what stands in `values`, which has no NULLs, under the row's code.
+    /// Whether this accumulator can: if not, nothing was added.
     fn update_coded(
         &mut self,
-        _rows: RowGroups<'_>,
+        _group: usize,
         _codes: CodeSlice<'_>,
         _values: &ArrayRef,
         _groups: usize,

@@ -139,6 +139,17 @@ pub(super) enum CodeSlice<'a> {
     U32(&'a [u32]),
 }
 
+impl CodeSlice<'_> {
+    /// The number of rows.
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::U8(codes) => codes.len(),
+            Self::U16(codes) => codes.len(),
+            Self::U32(codes) => codes.len(),
+        }
+    }
+}
+
 impl CodedRows {
     /// The codes.
     pub(super) fn slice(&self) -> CodeSlice<'_> {

@@ -162,19 +162,20 @@ impl<T: ArrowPrimitiveType, O: Fold<T::Native>> Accumulate for Folds<T, O> {
 
     fn update_coded(
         &mut self,
-        rows: RowGroups<'_>,
+        group: usize,
         codes: CodeSlice<'_>,
         values: &ArrayRef,
         groups: usize,
     ) -> Result<bool> {
         let table = numbers::<T>(std::slice::from_ref(values))?.values();
         self.values.resize(groups, O::START);
-        self.seen.add(rows, None, groups);
-        match codes {
-            CodeSlice::U8(codes) => fold_codes::<_, _, O>(&mut self.values, rows, codes, table),
-            CodeSlice::U16(codes) => fold_codes::<_, _, O>(&mut self.values, rows, codes, table),
-            CodeSlice::U32(codes) => fold_codes::<_, _, O>(&mut self.values, rows, codes, table),
-        }
+        self.seen.add(RowGroups::One { group, rows: codes.len() }, None, groups);
+        let own = &mut self.values[group];
+        *own = match codes {
+            CodeSlice::U8(codes) => fold_codes::<_, _, O>(*own, codes, table),
+            CodeSlice::U16(codes) => fold_codes::<_, _, O>(*own, codes, table),
+            CodeSlice::U32(codes) => fold_codes::<_, _, O>(*own, codes, table),
+        };
         Ok(true)
     }
 
@@ -197,31 +198,18 @@ impl<T: ArrowPrimitiveType, O: Fold<T::Native>> Accumulate for Folds<T, O> {
     }
 }
 
-/// Folds the value under the code of each row into its group.
-fn fold_codes<K: ArrowNativeType, N: Copy, O: Fold<N>>(
-    values: &mut [N],
-    rows: RowGroups<'_>,
-    codes: &[K],
-    table: &[N],
-) {
-    match rows {
-        RowGroups::One { group, .. } => {
-            // As for plain values: folds that do not wait for each other.
-            let mut lanes = [O::START; 8];
-            let chunks = codes.chunks_exact(lanes.len());
-            let rest = chunks.remainder();
-            for chunk in chunks {
-                for (lane, code) in lanes.iter_mut().zip(chunk) {
-                    *lane = O::fold(*lane, table[code.as_usize()]);
-                }
-            }
-            let rest = rest.iter().map(|code| table[code.as_usize()]);
-            values[group] = lanes.into_iter().chain(rest).fold(values[group], O::fold);
-        }
-        RowGroups::Each(groups) => {
-            fold_each::<_, O>(values, groups, |row| table[codes[row].as_usize()]);
+/// Folds the value under each code into `start`. As for plain values, folds do not wait for each other.
+fn fold_codes<K: ArrowNativeType, N: Copy, O: Fold<N>>(start: N, codes: &[K], table: &[N]) -> N {
+    let mut lanes = [O::START; 8];
+    let chunks = codes.chunks_exact(lanes.len());
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (lane, code) in lanes.iter_mut().zip(chunk) {
+            *lane = O::fold(*lane, table[code.as_usize()]);
         }
     }
+    let rest = rest.iter().map(|code| table[code.as_usize()]);
+    lanes.into_iter().chain(rest).fold(start, O::fold)
 }
 
 /// Folds the value of each row into its group.
@@ -326,13 +314,13 @@ impl Accumulate for Averages {
 
     fn update_coded(
         &mut self,
-        rows: RowGroups<'_>,
+        group: usize,
         codes: CodeSlice<'_>,
         values: &ArrayRef,
         groups: usize,
     ) -> Result<bool> {
-        self.counts.add(rows, None, groups);
-        self.sums.update_coded(rows, codes, values, groups)
+        self.counts.add(RowGroups::One { group, rows: codes.len() }, None, groups);
+        self.sums.update_coded(group, codes, values, groups)
     }
 
     fn merge(&mut self, rows: RowGroups<'_>, state: &[ArrayRef], groups: usize) -> Result<()> {

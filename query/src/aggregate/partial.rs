@@ -158,9 +158,11 @@ impl Partial {
         let Self { groups, ids, row_groups, accumulators, .. } = self;
         let rows = groups.assign(ids, &ends, chunk.rows.len(), row_groups);
         for (aggregate, accumulator) in plan.aggregates.iter().zip(accumulators) {
-            if let (None, [argument]) = (&aggregate.filter, aggregate.arguments.as_slice())
-                && let Some((codes, results)) = chunk.coded(argument)?
-                && accumulator.update_coded(rows, codes.slice(), &results, groups.len())?
+            // Where each row has a group of its own, values are better decoded once for all aggregates of them.
+            if let (RowGroups::One { group, .. }, None) = (rows, &aggregate.filter)
+                && let [argument] = aggregate.arguments.as_slice()
+                && let Some((codes, values)) = chunk.coded(argument)?
+                && accumulator.update_coded(group, codes.slice(), &values, groups.len())?
             {
                 continue;
             }
