@@ -1,5 +1,6 @@
-//! What a running store does for itself: drops what its retention rules drop, merges small segments, makes cold
-//! ones Parquet, and removes files that nothing needs any more. On a thread of its own, so that reading and answering never wait for it.
+//! What a running store does for itself: drops what its retention rules drop, merges small segments, makes cold ones
+//! Parquet, and removes files that nothing needs any more. On a thread of its own, so that reading and answering never
+//! wait for it.
 //!
 //! Work comes in steps of bounded size, and after a step the thread rests for as long as the step took: at most half
 //! a core goes into it.

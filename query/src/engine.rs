@@ -294,8 +294,8 @@ impl Statement {
         let Planned { mode, work, columns, resources, zone, cache, state, .. } = planned;
         let (plan, keep) = match work {
             Work::Run(plan, keep) => (plan, keep),
-            Work::Answered(mut rows) => {
-                let (sources, first) = (Sources::default(), rows.pop());
+            Work::Answered(mut rows, sources) => {
+                let first = rows.pop();
                 return Ok(Some(Head { columns, zone, sources, first, is_all: true }));
             }
         };

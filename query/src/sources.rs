@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::physical_plan::ExecutionPlan;
-use ovate_storage::Part;
 use ovate_storage::disk::losses;
+use ovate_storage::{Part, Snapshot};
 
 use crate::error::QueryError;
 use crate::scan::SegmentScanExec;
@@ -34,6 +34,12 @@ impl Sources {
             }
             Ok(TreeNodeRecursion::Continue)
         });
+        Self { parts, losses: losses() }
+    }
+
+    /// Those of an answer that was kept: its columns may still lie where the segments of these snapshots are mapped.
+    pub(crate) fn of_snapshots(snapshots: &[Arc<Snapshot>]) -> Self {
+        let parts = snapshots.iter().flat_map(|snapshot| snapshot.parts.iter().cloned()).collect();
         Self { parts, losses: losses() }
     }
 

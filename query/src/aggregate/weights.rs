@@ -42,17 +42,18 @@ pub(super) fn weighted(
                     return Ok(None);
                 }
             }
-            KeySource::Column(index) => match &*columns.column(*index)? {
-                PartColumn::Missing => {}
-                PartColumn::Coded(column) => {
-                    combinations *= column.values.len() + 1;
-                    if combinations > most {
-                        return Ok(None);
-                    }
-                    coded.push(columns.column(*index)?);
+            KeySource::Column(index) => {
+                let column = columns.column(*index)?;
+                match &*column {
+                    PartColumn::Missing => continue,
+                    PartColumn::Coded(coded) => combinations *= coded.values.len() + 1,
+                    PartColumn::Plain(_) => return Ok(None),
                 }
-                PartColumn::Plain(_) => return Ok(None),
-            },
+                if combinations > most {
+                    return Ok(None);
+                }
+                coded.push(column);
+            }
             KeySource::Computed(_) => return Ok(None),
         }
     }

@@ -29,6 +29,7 @@ use crate::plan::context::{DEFAULT_SCHEMA, Resource};
 use crate::request::ResultColumn;
 use crate::scan::SegmentScanExec;
 use crate::session::Sessions;
+use crate::sources::Sources;
 use crate::statistics::FromStatisticsExec;
 
 /// A plan without rows.
@@ -51,8 +52,8 @@ pub(crate) struct Template {
 pub(crate) enum Work {
     /// A plan to run, and where its answer is to be kept.
     Run(Arc<dyn ExecutionPlan>, Option<Keep>),
-    /// Nothing: these are all rows, in one batch or none.
-    Answered(Vec<RecordBatch>),
+    /// Nothing: these are all rows, in one batch or none, and what they lie in.
+    Answered(Vec<RecordBatch>, Sources),
 }
 
 /// A template with rows and instants: a plan like any other, or its answer.
@@ -139,7 +140,8 @@ impl Template {
             && let Some(rows) = self.answer.at(moment)
         {
             metrics::counter!("ovate_sql_answers_reused_total").increment(1);
-            let (work, columns) = (Work::Answered(rows), self.columns.clone());
+            let work = Work::Answered(rows, Sources::of_snapshots(&snapshots));
+            let columns = self.columns.clone();
             return Ok(Some(Bound { work, columns, resources, state }));
         }
         let plan = rebuilt(&self.plan, &mut |scan, is_arranged| {
