@@ -1,12 +1,12 @@
 //! What is known of each group: the interface of accumulators, and who computes what.
 //!
-//! COUNT, SUM, AVG, MIN and MAX of numbers are our own ([`super::folds`]): a row costs them an addition, and a stretch
-//! of rows that are all of one group is folded as a whole. Every other function is DataFusion's ([`Theirs`]).
+//! COUNT, SUM, MIN and MAX of numbers are our own ([`super::counts`], [`super::folds`]): a row costs them an addition, and
+//! a stretch of rows that are all of one group is folded as a whole. AVG is a sum over a count. Every other function is
+//! DataFusion's ([`Theirs`]).
 
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMillisecondType};
 use datafusion::common::Result;
-use datafusion::functions_aggregate::average::Avg;
 use datafusion::functions_aggregate::count::Count;
 use datafusion::functions_aggregate::min_max::{Max, Min};
 use datafusion::functions_aggregate::sum::Sum;
@@ -15,7 +15,9 @@ use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::Literal;
 
 use super::chunk::CodeSlice;
-use super::folds::{Add, Averages, Counts, Fold, Folds, Greatest, Least};
+use super::counts::Counts;
+use super::folds::{Add, Fold, Folds, Greatest, Least};
+use super::plan::Aggregate;
 
 /// The groups of the rows at hand.
 #[derive(Debug, Clone, Copy)]
@@ -42,11 +44,11 @@ pub(super) trait Accumulate: Send {
         groups: usize,
     ) -> Result<()>;
 
-    /// Adds rows of one group, the argument of each being what stands in `values`, which has no NULLs, under the row's code.
-    /// Whether this accumulator can: if not, nothing was added.
+    /// Adds rows, the argument of each being what stands in `values`, which has no NULLs, under the row's code. Whether this
+    /// accumulator can: if not, nothing was added.
     fn update_coded(
         &mut self,
-        _group: usize,
+        _rows: RowGroups<'_>,
         _codes: CodeSlice<'_>,
         _values: &ArrayRef,
         _groups: usize,
@@ -57,22 +59,22 @@ pub(super) trait Accumulate: Send {
     /// Adds what [`Self::state`] of another gave, one row for each of its groups.
     fn merge(&mut self, rows: RowGroups<'_>, state: &[ArrayRef], groups: usize) -> Result<()>;
 
-    /// What is known of each group, to be merged; this is empty afterwards.
-    fn state(&mut self) -> Result<Vec<ArrayRef>>;
+    /// What is known of each group, to be merged; this is empty afterwards. Groups have so many `rows`, if they are counted.
+    fn state(&mut self, rows: &[i64]) -> Result<Vec<ArrayRef>>;
 
-    /// The result for each group; this is empty afterwards.
-    fn finish(&mut self) -> Result<ArrayRef>;
+    /// The result for each group; this is empty afterwards. Groups have so many `rows`, if they are counted.
+    fn finish(&mut self, rows: &[i64]) -> Result<ArrayRef>;
 
     /// Bytes taken.
     fn bytes(&self) -> usize;
 }
 
-/// The accumulator of a function.
-pub(super) fn accumulator(function: &AggregateFunctionExpr) -> Result<Box<dyn Accumulate>> {
-    if let Some(own) = own(function) {
+/// The accumulator of an aggregate.
+pub(super) fn accumulator(aggregate: &Aggregate) -> Result<Box<dyn Accumulate>> {
+    if let Some(own) = own(aggregate) {
         return Ok(own);
     }
-    let inner = function.create_groups_accumulator()?;
+    let inner = aggregate.function.create_groups_accumulator()?;
     Ok(Box::new(Theirs { inner, groups: Vec::new() }))
 }
 
@@ -84,13 +86,22 @@ pub(super) fn counts_rows(function: &AggregateFunctionExpr) -> bool {
         && argument.downcast_ref::<Literal>().is_some_and(|literal| !literal.value().is_null())
 }
 
-fn own(function: &AggregateFunctionExpr) -> Option<Box<dyn Accumulate>> {
+/// Whether an aggregate is counted from the number of rows of its groups.
+pub(super) fn counts_from_rows(aggregate: &Aggregate) -> bool {
+    aggregate.filter.is_none()
+        && aggregate.function.expressions().len() == 1
+        && aggregate.function.fun().inner().downcast_ref::<Count>().is_some()
+}
+
+fn own(aggregate: &Aggregate) -> Option<Box<dyn Accumulate>> {
+    let function = &aggregate.function;
     if function.expressions().len() != 1 {
         return None;
     }
     let kind = function.fun().inner();
     if kind.downcast_ref::<Count>().is_some() {
-        return Some(Box::<Counts>::default());
+        let counts = if counts_from_rows(aggregate) { Counts::of_all() } else { Counts::of_some() };
+        return Some(Box::new(counts));
     }
     let field = function.field();
     let result = field.data_type();
@@ -100,9 +111,6 @@ fn own(function: &AggregateFunctionExpr) -> Option<Box<dyn Accumulate>> {
             DataType::Float64 => Some(Box::new(Folds::<Float64Type, Add>::default())),
             _ => None,
         };
-    }
-    if kind.downcast_ref::<Avg>().is_some() && result == &DataType::Float64 {
-        return Some(Box::<Averages>::default());
     }
     if kind.downcast_ref::<Min>().is_some() {
         return extremes::<Least>(result);
@@ -162,11 +170,11 @@ impl Accumulate for Theirs {
         self.inner.merge_batch(state, &self.groups, groups)
     }
 
-    fn state(&mut self) -> Result<Vec<ArrayRef>> {
+    fn state(&mut self, _: &[i64]) -> Result<Vec<ArrayRef>> {
         self.inner.state(EmitTo::All)
     }
 
-    fn finish(&mut self) -> Result<ArrayRef> {
+    fn finish(&mut self, _: &[i64]) -> Result<ArrayRef> {
         self.inner.evaluate(EmitTo::All)
     }
 

@@ -45,6 +45,7 @@ pub(super) struct Chunk<'a> {
     part_rows: usize,
     by_code: &'a mut ByCode,
     decoded: Vec<(usize, ArrayRef)>,
+    computed: Vec<(Arc<dyn PhysicalExpr>, ArrayRef)>,
 }
 
 impl<'a> Chunk<'a> {
@@ -55,7 +56,7 @@ impl<'a> Chunk<'a> {
         part_rows: usize,
         by_code: &'a mut ByCode,
     ) -> Self {
-        Self { columns, rows, part_rows, by_code, decoded: Vec::new() }
+        Self { columns, rows, part_rows, by_code, decoded: Vec::new(), computed: Vec::new() }
     }
 
     /// The values of a column in its SQL type.
@@ -68,12 +69,21 @@ impl<'a> Chunk<'a> {
         Ok(array)
     }
 
-    /// The values of an expression.
+    /// The values of an expression, which is evaluated once.
     pub(super) fn evaluate(&mut self, input: &Input) -> Result<ArrayRef> {
         let Some(expr) = &input.expr else {
             let [column] = input.columns[..] else { return internal_err!("an expression is missing") };
             return self.decode(column);
         };
+        if let Some((_, array)) = self.computed.iter().find(|(computed, _)| Arc::ptr_eq(computed, expr)) {
+            return Ok(Arc::clone(array));
+        }
+        let array = self.compute(expr, input)?;
+        self.computed.push((Arc::clone(expr), Arc::clone(&array)));
+        Ok(array)
+    }
+
+    fn compute(&mut self, expr: &Arc<dyn PhysicalExpr>, input: &Input) -> Result<ArrayRef> {
         if let Some((column, results)) = self.by_code(input)?
             && let PartColumn::Coded(coded) = &*column
         {
@@ -137,17 +147,6 @@ pub(super) enum CodeSlice<'a> {
     U8(&'a [u8]),
     U16(&'a [u16]),
     U32(&'a [u32]),
-}
-
-impl CodeSlice<'_> {
-    /// The number of rows.
-    pub(super) fn len(self) -> usize {
-        match self {
-            Self::U8(codes) => codes.len(),
-            Self::U16(codes) => codes.len(),
-            Self::U32(codes) => codes.len(),
-        }
-    }
 }
 
 impl CodedRows {

@@ -1,16 +1,15 @@
-//! COUNT, SUM, MIN, MAX and AVG of numbers, by group.
+//! SUM, MIN and MAX of numbers, by group.
 //!
-//! Results are DataFusion's: sums of whole numbers wrap around, a group without a value is NULL (COUNT: 0), AVG is a
-//! sum of doubles over a count. Two things that DataFusion leaves to the order of rows are settled in MIN and MAX:
+//! Results are DataFusion's: sums of whole numbers wrap around, a group without a value is NULL. Two things that DataFusion leaves to the order of rows are settled in MIN and MAX:
 //! NaN is greater than any number, and -0.0 less than 0.0.
 
 use std::cmp::Ordering;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Int64Array, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
-use arrow::datatypes::{ArrowNativeType, Float64Type, Int64Type};
+use arrow::datatypes::ArrowNativeType;
 use datafusion::common::{Result, internal_err};
 
 use super::accumulate::{Accumulate, RowGroups};
@@ -162,14 +161,16 @@ impl<T: ArrowPrimitiveType, O: Fold<T::Native>> Accumulate for Folds<T, O> {
 
     fn update_coded(
         &mut self,
-        group: usize,
+        rows: RowGroups<'_>,
         codes: CodeSlice<'_>,
         values: &ArrayRef,
         groups: usize,
     ) -> Result<bool> {
+        // Where each row has a group of its own, values are better decoded once for all aggregates of them.
+        let RowGroups::One { group, .. } = rows else { return Ok(false) };
         let table = numbers::<T>(std::slice::from_ref(values))?.values();
         self.values.resize(groups, O::START);
-        self.seen.add(RowGroups::One { group, rows: codes.len() }, None, groups);
+        self.seen.add(rows, None, groups);
         let own = &mut self.values[group];
         *own = match codes {
             CodeSlice::U8(codes) => fold_codes::<_, _, O>(*own, codes, table),
@@ -183,11 +184,11 @@ impl<T: ArrowPrimitiveType, O: Fold<T::Native>> Accumulate for Folds<T, O> {
         self.update(rows, state, None, groups)
     }
 
-    fn state(&mut self) -> Result<Vec<ArrayRef>> {
-        Ok(vec![self.finish()?])
+    fn state(&mut self, rows: &[i64]) -> Result<Vec<ArrayRef>> {
+        Ok(vec![self.finish(rows)?])
     }
 
-    fn finish(&mut self) -> Result<ArrayRef> {
+    fn finish(&mut self, _: &[i64]) -> Result<ArrayRef> {
         let values = std::mem::take(&mut self.values);
         let nulls = std::mem::take(&mut self.seen).nulls();
         Ok(Arc::new(PrimitiveArray::<T>::try_new(values.into(), nulls)?))
@@ -216,7 +217,7 @@ fn fold_codes<K: ArrowNativeType, N: Copy, O: Fold<N>>(start: N, codes: &[K], ta
 ///
 /// Where there are few groups, many rows would wait for the sum that the row before has just written. So rows take
 /// turns at several sums for each group.
-fn fold_each<N: Copy, O: Fold<N>>(values: &mut [N], groups: &[u32], value: impl Fn(usize) -> N) {
+pub(super) fn fold_each<N: Copy, O: Fold<N>>(values: &mut [N], groups: &[u32], value: impl Fn(usize) -> N) {
     const LANES: usize = 4;
     const FEW: usize = 64;
     let fold = |own: &mut N, row| *own = O::fold(*own, value(row));
@@ -236,112 +237,6 @@ fn fold_each<N: Copy, O: Fold<N>>(values: &mut [N], groups: &[u32], value: impl 
     }
     for (row, &group) in groups.iter().enumerate().skip(done) {
         fold(&mut values[group as usize], row);
-    }
-}
-
-/// COUNT: of rows if there is no argument, otherwise of values.
-#[derive(Default)]
-pub(super) struct Counts {
-    counts: Vec<i64>,
-}
-
-impl Counts {
-    fn add(&mut self, rows: RowGroups<'_>, wanted: Option<&BooleanBuffer>, groups: usize) {
-        self.counts.resize(groups, 0);
-        let counts = &mut self.counts;
-        match (rows, wanted) {
-            (RowGroups::One { group, rows }, None) => counts[group] += rows as i64,
-            (RowGroups::One { group, .. }, Some(wanted)) => counts[group] += wanted.count_set_bits() as i64,
-            (RowGroups::Each(groups), None) => fold_each::<_, Add>(counts, groups, |_| 1),
-            (RowGroups::Each(groups), Some(wanted)) => {
-                wanted.set_indices().for_each(|row| counts[groups[row] as usize] += 1);
-            }
-        }
-    }
-}
-
-impl Accumulate for Counts {
-    fn update(
-        &mut self,
-        rows: RowGroups<'_>,
-        arguments: &[ArrayRef],
-        filter: Option<&BooleanArray>,
-        groups: usize,
-    ) -> Result<()> {
-        let nulls = arguments.first().and_then(Array::logical_nulls);
-        self.add(rows, wanted(nulls.as_ref(), filter).as_ref(), groups);
-        Ok(())
-    }
-
-    fn merge(&mut self, rows: RowGroups<'_>, state: &[ArrayRef], groups: usize) -> Result<()> {
-        self.counts.resize(groups, 0);
-        let counts = numbers::<Int64Type>(state)?;
-        for_each(rows, counts.values(), |group, count| self.counts[group] += count);
-        Ok(())
-    }
-
-    fn state(&mut self) -> Result<Vec<ArrayRef>> {
-        Ok(vec![self.finish()?])
-    }
-
-    fn finish(&mut self) -> Result<ArrayRef> {
-        Ok(Arc::new(Int64Array::from(std::mem::take(&mut self.counts))))
-    }
-
-    fn bytes(&self) -> usize {
-        self.counts.capacity() * size_of::<i64>()
-    }
-}
-
-/// AVG of doubles.
-#[derive(Default)]
-pub(super) struct Averages {
-    sums: Folds<Float64Type, Add>,
-    counts: Counts,
-}
-
-impl Accumulate for Averages {
-    fn update(
-        &mut self,
-        rows: RowGroups<'_>,
-        arguments: &[ArrayRef],
-        filter: Option<&BooleanArray>,
-        groups: usize,
-    ) -> Result<()> {
-        self.sums.update(rows, arguments, filter, groups)?;
-        self.counts.update(rows, arguments, filter, groups)
-    }
-
-    fn update_coded(
-        &mut self,
-        group: usize,
-        codes: CodeSlice<'_>,
-        values: &ArrayRef,
-        groups: usize,
-    ) -> Result<bool> {
-        self.counts.add(RowGroups::One { group, rows: codes.len() }, None, groups);
-        self.sums.update_coded(group, codes, values, groups)
-    }
-
-    fn merge(&mut self, rows: RowGroups<'_>, state: &[ArrayRef], groups: usize) -> Result<()> {
-        let [sums, counts] = state else { return internal_err!("an average is a sum and a count") };
-        self.sums.merge(rows, std::slice::from_ref(sums), groups)?;
-        self.counts.merge(rows, std::slice::from_ref(counts), groups)
-    }
-
-    fn state(&mut self) -> Result<Vec<ArrayRef>> {
-        Ok(vec![self.sums.finish()?, self.counts.finish()?])
-    }
-
-    fn finish(&mut self) -> Result<ArrayRef> {
-        let (sums, counts) = (self.sums.finish()?, std::mem::take(&mut self.counts.counts));
-        let sums = sums.as_primitive::<Float64Type>();
-        let averages = sums.iter().zip(counts).map(|(sum, count)| sum.map(|sum| sum / count as f64));
-        Ok(Arc::new(averages.collect::<PrimitiveArray<Float64Type>>()))
-    }
-
-    fn bytes(&self) -> usize {
-        self.sums.bytes() + self.counts.bytes()
     }
 }
 
@@ -383,7 +278,8 @@ impl Seen {
     }
 }
 
-fn numbers<T: ArrowPrimitiveType>(arguments: &[ArrayRef]) -> Result<&PrimitiveArray<T>> {
+/// The only argument, as numbers.
+pub(super) fn numbers<T: ArrowPrimitiveType>(arguments: &[ArrayRef]) -> Result<&PrimitiveArray<T>> {
     let Some(numbers) = arguments.first().and_then(|argument| argument.as_primitive_opt::<T>()) else {
         return internal_err!("an aggregate of {} has other arguments", T::DATA_TYPE);
     };
@@ -391,7 +287,7 @@ fn numbers<T: ArrowPrimitiveType>(arguments: &[ArrayRef]) -> Result<&PrimitiveAr
 }
 
 /// The rows that have a value and pass the filter; `None`: all.
-fn wanted(nulls: Option<&NullBuffer>, filter: Option<&BooleanArray>) -> Option<BooleanBuffer> {
+pub(super) fn wanted(nulls: Option<&NullBuffer>, filter: Option<&BooleanArray>) -> Option<BooleanBuffer> {
     let nulls = nulls.filter(|nulls| nulls.null_count() > 0).map(NullBuffer::inner);
     let passed = filter.map(|filter| match filter.nulls() {
         Some(nulls) => filter.values() & nulls.inner(),
@@ -404,19 +300,11 @@ fn wanted(nulls: Option<&NullBuffer>, filter: Option<&BooleanArray>) -> Option<B
     }
 }
 
-fn for_each<N: Copy>(rows: RowGroups<'_>, values: &[N], mut add: impl FnMut(usize, N)) {
-    match rows {
-        RowGroups::One { group, .. } => values.iter().for_each(|&value| add(group, value)),
-        RowGroups::Each(groups) => {
-            groups.iter().zip(values).for_each(|(&group, &value)| add(group as usize, value));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use arrow::array::{Float64Array, Int64Array};
+    use arrow::datatypes::{Float64Type, Int64Type};
 
     fn double(numbers: &[Option<f64>]) -> ArrayRef {
         Arc::new(numbers.iter().copied().collect::<Float64Array>())
@@ -427,11 +315,12 @@ mod tests {
         let numbers = double(&[Some(1.5), None, Some(-2.0), Some(4.0)]);
         let filter = BooleanArray::from(vec![Some(true), Some(true), None, Some(true)]);
         for filter in [None, Some(&filter)] {
-            let (mut whole, mut single) = (Averages::default(), Averages::default());
+            let (mut whole, mut single) =
+                (Folds::<Float64Type, Add>::default(), Folds::<Float64Type, Add>::default());
             let arguments = [Arc::clone(&numbers)];
             whole.update(RowGroups::One { group: 1, rows: 4 }, &arguments, filter, 2).unwrap();
             single.update(RowGroups::Each(&[1, 1, 1, 1]), &arguments, filter, 2).unwrap();
-            assert_eq!(&whole.finish().unwrap(), &single.finish().unwrap());
+            assert_eq!(&whole.finish(&[]).unwrap(), &single.finish(&[]).unwrap());
         }
     }
 
@@ -444,18 +333,15 @@ mod tests {
             for of in [64, 65] {
                 let (mut sums, mut greatest) =
                     (Folds::<Int64Type, Add>::default(), Folds::<Int64Type, Greatest>::default());
-                let mut counts = Counts::default();
                 let arguments = [Arc::clone(&numbers)];
                 let rows = RowGroups::Each(&groups);
                 sums.update(rows, &arguments, None, of).unwrap();
                 greatest.update(rows, &arguments, None, of).unwrap();
-                counts.update(rows, &[], None, of).unwrap();
-                let found = [&mut sums as &mut dyn Accumulate, &mut greatest, &mut counts]
-                    .map(|own| own.finish().unwrap().as_primitive::<Int64Type>().values().to_vec());
+                let found = [&mut sums as &mut dyn Accumulate, &mut greatest]
+                    .map(|own| own.finish(&[]).unwrap().as_primitive::<Int64Type>().values().to_vec());
                 for group in 0..7_u32 {
                     let rows = (0..count).filter(|&row| groups[row as usize] == group).map(i64::from);
-                    let expected =
-                        [rows.clone().sum(), rows.clone().max().unwrap_or(i64::MIN), rows.count() as i64];
+                    let expected = [rows.clone().sum(), rows.max().unwrap_or(i64::MIN)];
                     assert_eq!(found.each_ref().map(|values| values[group as usize]), expected);
                 }
             }
@@ -463,16 +349,11 @@ mod tests {
     }
 
     #[test]
-    fn groups_without_a_value_are_null_but_count_zero() {
+    fn groups_without_a_value_are_null() {
         let mut sums = Folds::<Float64Type, Add>::default();
         sums.update(RowGroups::Each(&[0, 1]), &[double(&[Some(1.0), Some(2.0)])], None, 2).unwrap();
         sums.update(RowGroups::Each(&[1, 2]), &[double(&[Some(3.0), None])], None, 3).unwrap();
-        assert_eq!(&sums.finish().unwrap(), &double(&[Some(1.0), Some(5.0), None]));
-        let mut counts = Counts::default();
-        counts.update(RowGroups::Each(&[1, 2]), &[double(&[Some(3.0), None])], None, 3).unwrap();
-        let state = counts.state().unwrap();
-        counts.merge(RowGroups::Each(&[1, 1, 0]), &state, 2).unwrap();
-        assert_eq!(counts.finish().unwrap().as_primitive::<Int64Type>().values(), &[0, 1]);
+        assert_eq!(&sums.finish(&[]).unwrap(), &double(&[Some(1.0), Some(5.0), None]));
     }
 
     #[test]
@@ -480,7 +361,7 @@ mod tests {
         let mut sums = Folds::<Int64Type, Add>::default();
         let numbers: ArrayRef = Arc::new(Int64Array::from(vec![i64::MAX, 1]));
         sums.update(RowGroups::One { group: 0, rows: 2 }, &[numbers], None, 1).unwrap();
-        assert_eq!(sums.finish().unwrap().as_primitive::<Int64Type>().values(), &[i64::MIN]);
+        assert_eq!(sums.finish(&[]).unwrap().as_primitive::<Int64Type>().values(), &[i64::MIN]);
     }
 
     #[test]

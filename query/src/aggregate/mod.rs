@@ -12,7 +12,7 @@
 //! * `floats`: which numbers are one value, here and in DataFusion's operators.
 //! * `chunk`: some rows at hand, and what expressions give for them.
 //! * `keys`, `values`, `groups`, `table`: from rows to groups.
-//! * `accumulate`, `folds`: what is known of each group.
+//! * `accumulate`, `counts`, `folds`: what is known of each group.
 //! * `weights`: rows that are only counted, a combination of codes at a time.
 //!
 //! Invariants: results, their types and their NULLs are those of DataFusion's own aggregation. Memory is taken from the
@@ -22,6 +22,7 @@
 mod accumulate;
 mod cache;
 mod chunk;
+mod counts;
 mod exec;
 mod floats;
 mod folds;

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, new_empty_array};
-use datafusion::common::Result;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch, new_empty_array};
+use arrow::datatypes::{Float64Type, Int64Type};
+use datafusion::common::{Result, internal_err};
 use datafusion::execution::memory_pool::MemoryReservation;
+use ovate_storage::time::Interval;
 
-use super::accumulate::{Accumulate, RowGroups, accumulator, counts_rows};
+use super::accumulate::{Accumulate, RowGroups, accumulator, counts_from_rows, counts_rows};
 use super::chunk::{ByCode, Chunk};
+use super::counts::RowCounts;
 use super::groups::Groups;
 use super::keys::{Ids, KeyIds};
-use super::plan::{AggregatePlan, Input, KeySource};
-use super::weights::weighted;
+use super::plan::{AggregatePlan, Input, KeySource, Outcome};
+use super::weights::{Countable, ROWS_MAX, Weights};
 use crate::scan::column::{PartColumns, external};
 use crate::scan::rows::Rows;
 use crate::scan::stream::Selected;
@@ -28,6 +31,8 @@ pub(super) struct Tally {
     keys: Vec<ArrayRef>,
     /// By aggregate, its state: one row for each group.
     states: Vec<Vec<ArrayRef>>,
+    /// The rows of each group; none if they are not counted.
+    rows: Vec<i64>,
     groups: usize,
 }
 
@@ -40,7 +45,9 @@ impl Tally {
     /// Bytes taken.
     pub(super) fn bytes(&self) -> usize {
         let arrays = self.keys.iter().chain(self.states.iter().flatten());
-        size_of::<Self>() + arrays.map(Array::get_array_memory_size).sum::<usize>()
+        size_of::<Self>()
+            + self.rows.len() * size_of::<i64>()
+            + arrays.map(Array::get_array_memory_size).sum::<usize>()
     }
 }
 
@@ -50,10 +57,12 @@ pub(super) struct Partial {
     keys: Vec<KeyIds>,
     groups: Groups,
     accumulators: Vec<Box<dyn Accumulate>>,
+    /// The rows of each group, if some aggregate asks for them.
+    row_counts: Option<RowCounts>,
     by_code: ByCode,
     reservation: MemoryReservation,
-    /// Whether every aggregate counts rows, whatever is in them.
-    only_counts: bool,
+    /// How rows are weighed, if every aggregate counts them, whatever is in them.
+    weights: Option<Weights>,
     /// Of the rows at hand, by key.
     ids: Vec<Ids>,
     /// Room for the groups of the rows at hand.
@@ -70,14 +79,11 @@ impl Partial {
             .take(plan.keys.len())
             .map(|field| KeyIds::new(field.data_type().clone()))
             .collect();
-        let accumulators = plan
-            .aggregates
-            .iter()
-            .map(|aggregate| accumulator(&aggregate.function))
-            .collect::<Result<_>>()?;
+        let accumulators = plan.aggregates.iter().map(accumulator).collect::<Result<_>>()?;
         let only_counts = plan.aggregates.iter().all(|a| a.filter.is_none() && counts_rows(&a.function));
         let mut partial = Self {
-            only_counts,
+            row_counts: plan.aggregates.iter().any(counts_from_rows).then(RowCounts::default),
+            weights: only_counts.then(Weights::default),
             groups: Groups::new(keys.len()),
             ids: keys.iter().map(|_| Ids::default()).collect(),
             by_code: ByCode::default(),
@@ -95,9 +101,12 @@ impl Partial {
 
     /// Makes the group that there is without keys, with or without rows.
     fn begin(&mut self) -> Result<()> {
-        let Self { plan, groups, row_groups, accumulators, .. } = self;
+        let Self { plan, groups, row_groups, accumulators, row_counts, .. } = self;
         groups.assign(&[], &[], 1, row_groups);
         let nothing = RowGroups::One { group: 0, rows: 0 };
+        if let Some(row_counts) = row_counts {
+            row_counts.add(nothing, 1);
+        }
         for (aggregate, accumulator) in plan.aggregates.iter().zip(accumulators) {
             let arguments = aggregate.arguments.iter().map(|input| Ok(new_empty_array(&input.data_type()?)));
             // None of no rows is wanted: so a sum of them is NULL.
@@ -119,31 +128,43 @@ impl Partial {
         let rows = if let Rows::Mask { .. } = rows { Rows::Positions(rows.into_positions()) } else { rows };
         let plan = Arc::clone(&self.plan);
         let mut by_code = std::mem::take(&mut self.by_code);
+        let countable = if self.weights.is_some() { Countable::of(&plan, &columns)? } else { None };
         let mut start = 0;
         while start < rows.len() {
-            let count = chunk_rows(&plan, &columns, &rows, start)?;
-            let chunk = rows.slice(start, count);
-            let weighted = if self.only_counts { weighted(&plan, &columns, &chunk)? } else { None };
-            let (chunk, weights) = match weighted {
-                Some((representatives, weights)) => (Rows::positions(representatives), Some(weights)),
-                None => (chunk, None),
+            let most = if countable.is_some() { ROWS_MAX } else { CHUNK_ROWS };
+            let (count, is_one_bucket) = chunk_rows(&plan, &columns, &rows, start, most)?;
+            let weighed = match (&mut self.weights, &countable) {
+                (Some(weights), Some(by)) if is_one_bucket => weights.weigh(by, &rows.slice(start, count)),
+                _ => None,
             };
-            let mut chunk = Chunk::new(&columns, chunk, rows.len(), &mut by_code);
-            match weights {
-                Some(weights) => self.count_chunk(&mut chunk, weights)?,
-                None => self.update_chunk(&mut chunk)?,
+            if let Some((representatives, weights)) = weighed {
+                let representatives = Rows::positions(representatives);
+                self.count_chunk(
+                    &mut Chunk::new(&columns, representatives, rows.len(), &mut by_code),
+                    &weights,
+                )?;
+                start += count;
+            } else {
+                let count = count.min(CHUNK_ROWS);
+                let chunk = rows.slice(start, count);
+                self.update_chunk(&mut Chunk::new(&columns, chunk, rows.len(), &mut by_code))?;
+                start += count;
             }
-            start += count;
         }
         self.by_code = by_code;
         self.account()
     }
 
     /// Counts each row of a chunk as many times as `weights` says.
-    fn count_chunk(&mut self, chunk: &mut Chunk<'_>, weights: Vec<i64>) -> Result<()> {
+    fn count_chunk(&mut self, chunk: &mut Chunk<'_>, weights: &[i64]) -> Result<()> {
         self.read_keys(chunk)?;
-        let states = vec![vec![Arc::new(Int64Array::from(weights)) as ArrayRef]; self.accumulators.len()];
-        self.join(chunk.rows.len(), &states)
+        let ends = self.ends();
+        let Self { groups, ids, row_groups, row_counts, .. } = self;
+        let rows = groups.assign(ids, &ends, chunk.rows.len(), row_groups);
+        if let Some(row_counts) = row_counts {
+            row_counts.add_weights(rows, weights, groups.len());
+        }
+        Ok(())
     }
 
     fn read_keys(&mut self, chunk: &mut Chunk<'_>) -> Result<()> {
@@ -155,14 +176,15 @@ impl Partial {
         let plan = Arc::clone(&self.plan);
         self.read_keys(chunk)?;
         let ends = self.ends();
-        let Self { groups, ids, row_groups, accumulators, .. } = self;
+        let Self { groups, ids, row_groups, accumulators, row_counts, .. } = self;
         let rows = groups.assign(ids, &ends, chunk.rows.len(), row_groups);
+        if let Some(row_counts) = row_counts {
+            row_counts.add(rows, groups.len());
+        }
         for (aggregate, accumulator) in plan.aggregates.iter().zip(accumulators) {
-            // Where each row has a group of its own, values are better decoded once for all aggregates of them.
-            if let (RowGroups::One { group, .. }, None) = (rows, &aggregate.filter)
-                && let [argument] = aggregate.arguments.as_slice()
+            if let (None, [argument]) = (&aggregate.filter, aggregate.arguments.as_slice())
                 && let Some((codes, values)) = chunk.coded(argument)?
-                && accumulator.update_coded(group, codes.slice(), &values, groups.len())?
+                && accumulator.update_coded(rows, codes.slice(), &values, groups.len())?
             {
                 continue;
             }
@@ -188,9 +210,8 @@ impl Partial {
             let ids = other.groups.ids(key).iter().map(|&id| translated[id as usize]);
             self.ids[key].each().extend(ids);
         }
-        let states =
-            other.accumulators.iter_mut().map(|others| others.state()).collect::<Result<Vec<_>>>()?;
-        self.join(other.groups.len(), &states)
+        let states = other.states()?;
+        self.join(other.groups.len(), other.row_counts(), &states)
     }
 
     /// Adds the groups of a tally.
@@ -198,14 +219,17 @@ impl Partial {
         for ((values, ids), given) in self.keys.iter_mut().zip(&mut self.ids).zip(&tally.keys) {
             values.read_values(given, ids)?;
         }
-        self.join(tally.groups, &tally.states)
+        self.join(tally.groups, &tally.rows, &tally.states)
     }
 
     /// Adds what is known of so many groups, whose keys are in `ids`.
-    fn join(&mut self, count: usize, states: &[Vec<ArrayRef>]) -> Result<()> {
+    fn join(&mut self, count: usize, row_counts: &[i64], states: &[Vec<ArrayRef>]) -> Result<()> {
         let ends = self.ends();
         let Self { groups, ids, row_groups, accumulators, .. } = self;
         let rows = groups.assign(ids, &ends, count, row_groups);
+        if let Some(own) = &mut self.row_counts {
+            own.add_weights(rows, row_counts, groups.len());
+        }
         for (accumulator, state) in accumulators.iter_mut().zip(states) {
             accumulator.merge(rows, state, groups.len())?;
         }
@@ -214,8 +238,22 @@ impl Partial {
 
     /// All groups, in a form that can be added many times.
     pub(super) fn tally(mut self) -> Result<Tally> {
-        let states = self.accumulators.iter_mut().map(|own| own.state()).collect::<Result<_>>()?;
-        Ok(Tally { keys: self.key_columns()?, states, groups: self.groups.len() })
+        let states = self.states()?;
+        Ok(Tally {
+            keys: self.key_columns()?,
+            states,
+            rows: self.row_counts().to_vec(),
+            groups: self.groups.len(),
+        })
+    }
+
+    fn states(&mut self) -> Result<Vec<Vec<ArrayRef>>> {
+        let rows = self.row_counts.as_ref().map_or(&[][..], RowCounts::values);
+        self.accumulators.iter_mut().map(|own| own.state(rows)).collect()
+    }
+
+    fn row_counts(&self) -> &[i64] {
+        self.row_counts.as_ref().map_or(&[], RowCounts::values)
     }
 
     fn key_columns(&self) -> Result<Vec<ArrayRef>> {
@@ -226,8 +264,14 @@ impl Partial {
     /// One row for each group.
     pub(super) fn finish(mut self) -> Result<RecordBatch> {
         let mut columns = self.key_columns()?;
-        for accumulator in &mut self.accumulators {
-            columns.push(accumulator.finish()?);
+        let rows = self.row_counts.as_ref().map_or(&[][..], RowCounts::values);
+        let accumulators = self.accumulators.iter_mut();
+        let finished: Vec<ArrayRef> = accumulators.map(|own| own.finish(rows)).collect::<Result<_>>()?;
+        for result in &self.plan.results {
+            columns.push(match *result {
+                Outcome::Of(at) => Arc::clone(&finished[at]),
+                Outcome::Average { sum, count } => Arc::new(averages(&finished[sum], &finished[count])?),
+            });
         }
         Ok(RecordBatch::try_new(Arc::clone(&self.plan.schema), columns)?)
     }
@@ -240,27 +284,51 @@ impl Partial {
     fn account(&mut self) -> Result<()> {
         let keys: usize = self.keys.iter().map(KeyIds::bytes).sum();
         let accumulators: usize = self.accumulators.iter().map(|accumulator| accumulator.bytes()).sum();
-        self.reservation.try_resize(keys + accumulators + self.groups.bytes() + self.by_code.bytes())
+        let counts = self.row_counts.as_ref().map_or(0, RowCounts::bytes)
+            + self.weights.as_ref().map_or(0, Weights::bytes);
+        self.reservation.try_resize(keys + accumulators + counts + self.groups.bytes() + self.by_code.bytes())
     }
+}
+
+/// Sums over counts; NULL where the sum is.
+fn averages(sums: &ArrayRef, counts: &ArrayRef) -> Result<PrimitiveArray<Float64Type>> {
+    let (sums, counts) = (sums.as_primitive_opt::<Float64Type>(), counts.as_primitive_opt::<Int64Type>());
+    let (Some(sums), Some(counts)) = (sums, counts) else {
+        return internal_err!("an average is a sum of doubles over a count");
+    };
+    let quotients = sums.values().iter().zip(counts.values()).map(|(sum, &count)| sum / count as f64);
+    Ok(PrimitiveArray::new(quotients.collect(), sums.nulls().cloned()))
 }
 
 fn evaluate(chunk: &mut Chunk<'_>, inputs: &[Input]) -> Result<Vec<ArrayRef>> {
     inputs.iter().map(|input| chunk.evaluate(input)).collect()
 }
 
-/// How many rows from `start` on make the next chunk.
-fn chunk_rows(plan: &AggregatePlan, columns: &PartColumns, rows: &Rows, start: usize) -> Result<usize> {
-    let mut count = CHUNK_ROWS.min(rows.len() - start);
+/// How many rows from `start` on make the next chunk, up to `most` of one bucket of time; and whether they are of one.
+fn chunk_rows(
+    plan: &AggregatePlan,
+    columns: &PartColumns,
+    rows: &Rows,
+    start: usize,
+    most: usize,
+) -> Result<(usize, bool)> {
+    let mut count = most.min(rows.len() - start);
     let part = columns.part();
-    if !part.sorted_by_time() {
-        return Ok(count);
-    }
+    let mut is_one_bucket = true;
     for key in &plan.keys {
         let KeySource::Buckets(granularity) = &key.source else { continue };
+        if !part.sorted_by_time() {
+            return Ok((CHUNK_ROWS.min(count), false));
+        }
         let time = part.time().map_err(external)?;
         let times = time.values();
-        let end_ms = granularity.bucket(times[rows.nth(start)]).end_ms;
-        if times[rows.nth(start + count - 1)] < end_ms {
+        let Interval { start_ms, end_ms } = granularity.bucket(times[rows.nth(start)]);
+        let last_ms = times[rows.nth(start + count - 1)];
+        if last_ms < start_ms {
+            // Rows that run backwards.
+            return Ok((CHUNK_ROWS.min(count), false));
+        }
+        if last_ms < end_ms {
             continue;
         }
         // How many of them lie in the bucket of the first.
@@ -271,7 +339,10 @@ fn chunk_rows(plan: &AggregatePlan, columns: &PartColumns, rows: &Rows, start: u
         }
         if low >= BUCKET_ROWS {
             count = low;
+        } else {
+            count = count.min(CHUNK_ROWS);
+            is_one_bucket = false;
         }
     }
-    Ok(count)
+    Ok((count, is_one_bucket))
 }

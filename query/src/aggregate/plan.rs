@@ -14,9 +14,11 @@ use ovate_storage::time::Granularity;
 pub(super) struct AggregatePlan {
     /// What rows are grouped by.
     pub(super) keys: Vec<Key>,
-    /// What is computed for each group.
+    /// What is computed for each group, nothing twice.
     pub(super) aggregates: Vec<Aggregate>,
-    /// The keys, then the aggregates.
+    /// How the results follow from that.
+    pub(super) results: Vec<Outcome>,
+    /// The keys, then the results.
     pub(super) schema: SchemaRef,
 }
 
@@ -51,8 +53,22 @@ pub(super) struct Aggregate {
     pub(super) filter: Option<Input>,
 }
 
+/// How a result follows from aggregates, which are given by index.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Outcome {
+    /// It is this one.
+    Of(usize),
+    /// A sum over a count of the same values: AVG of doubles.
+    Average {
+        /// The sum.
+        sum: usize,
+        /// The count.
+        count: usize,
+    },
+}
+
 /// An expression over columns of the table.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Input {
     /// The columns, as indices of the table's schema.
     pub(super) columns: Vec<usize>,
@@ -84,8 +100,8 @@ impl fmt::Display for AggregatePlan {
             write!(f, "{}{}{how}", if i == 0 { "" } else { ", " }, key.name)?;
         }
         f.write_str("], aggregates=[")?;
-        for (i, aggregate) in self.aggregates.iter().enumerate() {
-            write!(f, "{}{}", if i == 0 { "" } else { ", " }, aggregate.function.name())?;
+        for (i, result) in self.schema.fields().iter().skip(self.keys.len()).enumerate() {
+            write!(f, "{}{}", if i == 0 { "" } else { ", " }, result.name())?;
         }
         f.write_str("]")
     }

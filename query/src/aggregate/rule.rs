@@ -13,10 +13,15 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue};
+use datafusion::functions_aggregate::average::Avg;
+use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::logical_expr::AggregateUDF;
+use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
 use datafusion::physical_expr::expressions::{
     BinaryExpr, CaseExpr, CastExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr, Literal,
     NegativeExpr, NotExpr, TryCastExpr,
@@ -35,7 +40,7 @@ use super::accumulate::counts_rows;
 use super::cache::PartialCache;
 use super::exec::CodedAggregateExec;
 use super::floats::CanonicalFloats;
-use super::plan::{Aggregate, AggregatePlan, Input, Key, KeySource};
+use super::plan::{Aggregate, AggregatePlan, Input, Key, KeySource, Outcome};
 use super::values::can_be_key;
 use crate::scan::SegmentScanExec;
 
@@ -138,6 +143,7 @@ impl Planner<'_> {
             }
         }
         let mut aggregates = Vec::with_capacity(first.aggr_expr().len());
+        let mut results = Vec::with_capacity(first.aggr_expr().len());
         for (function, filter) in first.aggr_expr().iter().zip(first.filter_expr()) {
             if function.is_distinct()
                 || !function.order_bys().is_empty()
@@ -145,21 +151,51 @@ impl Planner<'_> {
             {
                 return Ok(None);
             }
-            let arguments =
-                function.expressions().iter().map(|expr| self.input(expr)).collect::<Result<Option<_>>>()?;
-            let filter = filter.as_ref().map(|filter| self.input(filter)).transpose()?;
-            match (arguments, filter) {
-                (Some(arguments), None) => {
-                    aggregates.push(Aggregate { function: Arc::clone(function), arguments, filter: None });
-                }
-                (Some(arguments), Some(Some(filter))) => {
-                    let filter = Some(filter);
-                    aggregates.push(Aggregate { function: Arc::clone(function), arguments, filter });
-                }
-                _ => return Ok(None),
+            let filter = match filter.as_ref().map(|filter| self.input(filter)).transpose()? {
+                None => None,
+                Some(Some(filter)) => Some(filter),
+                Some(None) => return Ok(None),
+            };
+            let mut add = |function| self.add(function, filter.clone(), &mut aggregates);
+            let result = if is_average_of_doubles(function) {
+                let schema = first.input().schema();
+                let sum = add(over_same(sum_udaf(), function, &schema)?)?;
+                let count = add(over_same(count_udaf(), function, &schema)?)?;
+                sum.zip(count).map(|(sum, count)| Outcome::Average { sum, count })
+            } else {
+                add(Arc::clone(function))?.map(Outcome::Of)
+            };
+            match result {
+                Some(result) => results.push(result),
+                None => return Ok(None),
             }
         }
-        Ok(Some(AggregatePlan { keys, aggregates, schema: last.schema() }))
+        Ok(Some(AggregatePlan { keys, aggregates, results, schema: last.schema() }))
+    }
+
+    /// Where among `aggregates` this one is, added if it is new; `None`: it is not one that can be computed here.
+    fn add(
+        &self,
+        function: Arc<AggregateFunctionExpr>,
+        filter: Option<Input>,
+        aggregates: &mut Vec<Aggregate>,
+    ) -> Result<Option<usize>> {
+        let arguments = function.expressions().iter().map(|expr| self.input(expr)).collect::<Result<_>>()?;
+        let Some(mut arguments): Option<Vec<Input>> = arguments else { return Ok(None) };
+        // Equal arguments are one, so that they are evaluated once.
+        for argument in &mut arguments {
+            let known = aggregates.iter().flat_map(|other| &other.arguments).find(|known| *known == argument);
+            *argument = known.unwrap_or(argument).clone();
+        }
+        let known = aggregates.iter().position(|other| {
+            let same = other.function.fun() == function.fun()
+                && other.function.ignore_nulls() == function.ignore_nulls();
+            same && other.arguments == arguments && other.filter == filter
+        });
+        Ok(Some(known.unwrap_or_else(|| {
+            aggregates.push(Aggregate { function, arguments, filter });
+            aggregates.len() - 1
+        })))
     }
 
     fn key(&self, expr: &Arc<dyn PhysicalExpr>, name: &str) -> Result<Option<Key>> {
@@ -214,6 +250,21 @@ impl Planner<'_> {
             Some(Arc::new(Column::new(plan.schema.field(index).name(), index)))
         })
     }
+}
+
+fn is_average_of_doubles(function: &AggregateFunctionExpr) -> bool {
+    function.fun().inner().downcast_ref::<Avg>().is_some()
+        && function.field().data_type() == &DataType::Float64
+}
+
+/// Another function over the arguments of this one, which are over `schema`.
+fn over_same(
+    function: Arc<AggregateUDF>,
+    of: &AggregateFunctionExpr,
+    schema: &SchemaRef,
+) -> Result<Arc<AggregateFunctionExpr>> {
+    let builder = AggregateExprBuilder::new(function, of.expressions()).schema(Arc::clone(schema));
+    Ok(Arc::new(builder.alias(of.name()).with_ignore_nulls(of.ignore_nulls()).build()?))
 }
 
 fn with_columns(

@@ -1,84 +1,174 @@
-//! Rows that are only counted: one row and a weight for each combination of codes.
+//! Rows that are only counted: a row and a weight for each combination of codes.
 //!
 //! ```text
-//!  codes of the keys ─► one small number a row ─► histogram ─► a row of each number, and how often it occurs
+//!  codes of the keys ─► one number a row ─┬─ few numbers:  histogram ─┬─► rows, and how often their numbers occur
+//!                                         └─ many numbers: slots ─────┘
 //! ```
 //!
-//! What a row is counted under is decided by its codes, where they are few and all rows lie in one bucket of time. So
-//! ids and groups are found for one row of each combination, and the others cost an addition.
+//! What a row is counted under is decided by its codes, where all rows lie in one bucket of time. So ids and groups are found
+//! for one row of each combination, and the others cost an addition. Numbers that share a slot drive each other out: a
+//! combination may be given several times then, with a part of its weight each.
+
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrowPrimitiveType, PrimitiveArray};
 use arrow::datatypes::ArrowNativeType;
 use datafusion::common::Result;
 
 use super::plan::{AggregatePlan, KeySource};
-use crate::scan::column::{Codes, PartColumn, PartColumns, external};
+use crate::scan::column::{Codes, PartColumn, PartColumns};
 use crate::scan::rows::Rows;
 
+/// Rows weighed at once, at most: their numbers stay in the processor's second cache.
+pub(super) const ROWS_MAX: usize = 64 << 10;
 /// More combinations than this are not worth a histogram.
-const COMBINATIONS_MAX: usize = 1024;
-/// With fewer rows to a combination nothing is saved.
+const HISTOGRAM_MAX: usize = 1024;
+/// With fewer rows to a combination a histogram saves nothing.
 const ROWS_PER_COMBINATION_MIN: usize = 4;
 /// Counts that rows take turns at: a row need not wait for the count that the row before has just written.
 const LANES: usize = 4;
+/// Slots, two to the power of this: 64 KiB.
+const SLOT_BITS: u32 = 12;
+/// So few rows are not worth emptying all slots for.
+const SLOT_ROWS_MIN: usize = 4096;
+/// After how many rows it is asked whether slots save anything: less than half of the rows must have been driven out.
+const TRIAL_ROWS: usize = 4096;
+/// What stands in an empty slot; no number.
+const NONE: u32 = u32::MAX;
 
-/// A row of each combination of the keys' codes among `rows`, and how many rows have it. `None`: the keys are not of the
-/// kind, or there are too many combinations.
-pub(super) fn weighted(
-    plan: &AggregatePlan,
-    columns: &PartColumns,
-    rows: &Rows,
-) -> Result<Option<(Vec<u32>, Vec<i64>)>> {
-    let most = COMBINATIONS_MAX.min(rows.len() / ROWS_PER_COMBINATION_MIN);
-    let (mut coded, mut combinations) = (Vec::new(), 1);
-    for key in &plan.keys {
-        match &key.source {
-            KeySource::Buckets(granularity) => {
-                let part = columns.part();
-                let time = part.time().map_err(external)?;
-                let [first, last] = [0, rows.len() - 1].map(|index| time.value(rows.nth(index)));
-                let (low, high) = (first.min(last), first.max(last));
-                if !part.sorted_by_time() || high >= granularity.bucket(low).end_ms {
-                    return Ok(None);
+/// The columns of one part that decide what its rows are counted under.
+pub(super) struct Countable {
+    coded: Vec<Arc<PartColumn>>,
+    /// How many combinations of codes there can be, NULLs among them; less than [`NONE`].
+    combinations: usize,
+}
+
+impl Countable {
+    /// `None`: keys that have no codes, or none at all, or too many combinations.
+    pub(super) fn of(plan: &AggregatePlan, columns: &PartColumns) -> Result<Option<Self>> {
+        let (mut coded, mut combinations) = (Vec::new(), 1usize);
+        for key in &plan.keys {
+            match &key.source {
+                KeySource::Buckets(_) => {}
+                KeySource::Column(index) => {
+                    let column = columns.column(*index)?;
+                    match &*column {
+                        PartColumn::Missing => continue,
+                        PartColumn::Coded(coded) => {
+                            combinations = combinations.saturating_mul(coded.values.len() + 1);
+                        }
+                        PartColumn::Plain(_) => return Ok(None),
+                    }
+                    coded.push(column);
                 }
+                KeySource::Computed(_) => return Ok(None),
             }
-            KeySource::Column(index) => {
-                let column = columns.column(*index)?;
-                match &*column {
-                    PartColumn::Missing => continue,
-                    PartColumn::Coded(coded) => combinations *= coded.values.len() + 1,
-                    PartColumn::Plain(_) => return Ok(None),
-                }
-                if combinations > most {
-                    return Ok(None);
-                }
-                coded.push(column);
+        }
+        Ok((!coded.is_empty() && combinations < NONE as usize).then_some(Self { coded, combinations }))
+    }
+}
+
+/// Rooms for weighing.
+#[derive(Debug, Default)]
+pub(super) struct Weights {
+    numbers: Vec<u32>,
+    slots: Vec<Slot>,
+    /// Whether slots were found to save nothing.
+    are_slots_futile: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    number: u32,
+    /// The first of the rows counted here.
+    row: u32,
+    count: u32,
+}
+
+/// Rows that stand for all, and for how many each of them does.
+pub(super) type Weighed = (Vec<u32>, Vec<i64>);
+
+impl Weights {
+    /// Weighs up to [`ROWS_MAX`] rows of one bucket of time. `None`: that would save nothing.
+    pub(super) fn weigh(&mut self, by: &Countable, rows: &Rows) -> Option<Weighed> {
+        let few = HISTOGRAM_MAX.min(rows.len() / ROWS_PER_COMBINATION_MIN);
+        let is_histogram = by.combinations <= few;
+        if !is_histogram && (self.are_slots_futile || rows.len() < SLOT_ROWS_MIN) {
+            return None;
+        }
+        self.number(by, rows);
+        if is_histogram {
+            return Some(histogram(&self.numbers, by.combinations, rows));
+        }
+        let weighed = match rows {
+            Rows::Range(range) => self.slots(|index| (range.start + index) as u32),
+            Rows::Positions(positions) => self.slots(|index| positions[index]),
+            Rows::Mask { .. } => None,
+        };
+        self.are_slots_futile |= weighed.is_none();
+        weighed
+    }
+
+    /// Gives each row the number of its combination.
+    fn number(&mut self, by: &Countable, rows: &Rows) {
+        self.numbers.clear();
+        self.numbers.resize(rows.len(), 0);
+        for column in &by.coded {
+            let PartColumn::Coded(column) = &**column else { continue };
+            let values = column.values.len();
+            match &column.codes {
+                Codes::U8(codes) => append(codes, values, rows, &mut self.numbers),
+                Codes::U16(codes) => append(codes, values, rows, &mut self.numbers),
+                Codes::U32(codes) => append(codes, values, rows, &mut self.numbers),
             }
-            KeySource::Computed(_) => return Ok(None),
         }
     }
-    if coded.is_empty() {
-        return Ok(None);
-    }
-    let mut numbers = vec![0u16; rows.len()];
-    for column in &coded {
-        let PartColumn::Coded(column) = &**column else { continue };
-        let values = column.values.len();
-        match &column.codes {
-            Codes::U8(codes) => append(codes, values, rows, &mut numbers),
-            Codes::U16(codes) => append(codes, values, rows, &mut numbers),
-            Codes::U32(codes) => append(codes, values, rows, &mut numbers),
+
+    /// Counts numbers in slots, of which each holds one number at a time.
+    fn slots(&mut self, row_at: impl Fn(usize) -> u32) -> Option<Weighed> {
+        self.slots.clear();
+        self.slots.resize(1 << SLOT_BITS, Slot { number: NONE, row: 0, count: 0 });
+        let (mut rows, mut weights) = (Vec::new(), Vec::new());
+        let mut index = 0;
+        for numbers in self.numbers.chunks(TRIAL_ROWS) {
+            for &number in numbers {
+                // The upper bits of a product depend on all bits of its factors.
+                let at = number.wrapping_mul(0x9E37_79B1) >> (u32::BITS - SLOT_BITS);
+                let slot = &mut self.slots[at as usize];
+                if slot.number == number {
+                    slot.count += 1;
+                } else {
+                    if slot.number != NONE {
+                        rows.push(slot.row);
+                        weights.push(i64::from(slot.count));
+                    }
+                    *slot = Slot { number, row: row_at(index), count: 1 };
+                }
+                index += 1;
+            }
+            if rows.len() * 2 > index {
+                return None;
+            }
         }
+        for slot in self.slots.iter().filter(|slot| slot.number != NONE) {
+            rows.push(slot.row);
+            weights.push(i64::from(slot.count));
+        }
+        Some((rows, weights))
     }
-    Ok(Some(histogram(&numbers, combinations, rows)))
+
+    /// Bytes taken.
+    pub(super) fn bytes(&self) -> usize {
+        self.numbers.capacity() * size_of::<u32>() + self.slots.capacity() * size_of::<Slot>()
+    }
 }
 
 /// Makes the codes of a column, which has so many values, the last digit of each row's number. NULL is the last digit there
 /// is.
-fn append<K: ArrowPrimitiveType>(codes: &PrimitiveArray<K>, values: usize, rows: &Rows, numbers: &mut [u16]) {
+fn append<K: ArrowPrimitiveType>(codes: &PrimitiveArray<K>, values: usize, rows: &Rows, numbers: &mut [u32]) {
     let native = codes.values();
-    let base = values as u16 + 1;
-    let digit = |code: K::Native| code.as_usize() as u16;
+    let base = values as u32 + 1;
+    let digit = |code: K::Native| code.as_usize() as u32;
     let nulls = codes.nulls().filter(|nulls| nulls.null_count() > 0);
     match (rows, nulls) {
         (Rows::Range(range), None) => {
@@ -96,14 +186,14 @@ fn append<K: ArrowPrimitiveType>(codes: &PrimitiveArray<K>, values: usize, rows:
                 let row = rows.nth(index);
                 let is_null = nulls.is_some_and(|nulls| nulls.is_null(row));
                 // What stands under a NULL may be no code at all.
-                *number = *number * base + if is_null { values as u16 } else { digit(native[row]) };
+                *number = *number * base + if is_null { values as u32 } else { digit(native[row]) };
             }
         }
     }
 }
 
 /// A row of each number, and how often the number occurs.
-fn histogram(numbers: &[u16], combinations: usize, rows: &Rows) -> (Vec<u32>, Vec<i64>) {
+fn histogram(numbers: &[u32], combinations: usize, rows: &Rows) -> Weighed {
     let mut lanes = vec![[0u32; LANES]; combinations];
     let chunks = numbers.chunks_exact(LANES);
     let rest = chunks.remainder();
@@ -135,10 +225,19 @@ fn histogram(numbers: &[u16], combinations: usize, rows: &Rows) -> (Vec<u32>, Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::datatypes::UInt8Type;
+    use crate::scan::column::Coded;
+    use arrow::array::{ArrayRef, StringViewArray};
+    use arrow::datatypes::{UInt8Type, UInt16Type};
+    use std::collections::HashMap;
+
+    fn column(codes: Codes, values: usize) -> Arc<PartColumn> {
+        let values: ArrayRef =
+            Arc::new(StringViewArray::from_iter_values((0..values).map(|v| v.to_string())));
+        Arc::new(PartColumn::Coded(Coded { codes, dictionary: Arc::clone(&values), values, sorted: false }))
+    }
 
     #[test]
-    fn each_combination_has_its_first_row_and_its_weight() {
+    fn each_of_few_combinations_has_its_first_row_and_its_weight() {
         let codes = |codes: &[Option<u8>]| codes.iter().copied().collect::<PrimitiveArray<UInt8Type>>();
         let a = codes(&[Some(1), Some(0), None, Some(1), Some(1), Some(0)]);
         let b = codes(&[Some(2), Some(2), Some(2), Some(2), Some(0), Some(2)]);
@@ -151,5 +250,47 @@ mod tests {
             append(&b, 3, &rows, &mut numbers);
             assert_eq!(histogram(&numbers, 12, &rows), expected);
         }
+    }
+
+    #[test]
+    fn many_combinations_have_all_their_weight_whoever_shares_their_slot() {
+        // More combinations than slots, some of them with NULL, and each of them often.
+        const ROWS: usize = 60_000;
+        let left = |row: usize| (row % 7 != 3).then_some((row * row / 1000 % 97) as u8);
+        let right = |row: usize| (row / 5000 % 60) as u16;
+        let by = Countable {
+            coded: vec![
+                column(Codes::U8((0..ROWS).map(left).collect::<PrimitiveArray<UInt8Type>>()), 97),
+                column(Codes::U16((0..ROWS).map(right).collect::<Vec<_>>().into()), 60),
+            ],
+            combinations: 98 * 61,
+        };
+        let odd: Vec<u32> = (0..ROWS as u32).filter(|row| row % 2 == 1).collect();
+        for rows in [Rows::Range(1000..ROWS), Rows::positions(odd)] {
+            let mut weights = Weights::default();
+            let (representatives, counts) = weights.weigh(&by, &rows).unwrap();
+            assert!(representatives.len() < rows.len() / 2);
+            let mut found = HashMap::new();
+            for (&row, count) in representatives.iter().zip(counts) {
+                *found.entry((left(row as usize), right(row as usize))).or_insert(0) += count;
+            }
+            let mut expected = HashMap::new();
+            for &row in &rows.into_positions() {
+                *expected.entry((left(row as usize), right(row as usize))).or_insert(0) += 1;
+            }
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn slots_are_given_up_where_combinations_seldom_come_again() {
+        let codes: Vec<u16> = (0..60_000).map(|row| row as u16).collect();
+        let by = Countable {
+            coded: vec![column(Codes::U16(PrimitiveArray::<UInt16Type>::from(codes)), 60_000)],
+            combinations: 60_001,
+        };
+        let mut weights = Weights::default();
+        assert_eq!(weights.weigh(&by, &Rows::Range(0..60_000)), None);
+        assert!(weights.are_slots_futile);
     }
 }
