@@ -1,13 +1,11 @@
 //! Rows that are only counted: a row and a weight for each combination of codes.
 //!
 //! ```text
-//!  codes of the keys ─► one number a row ─┬─ few numbers:  histogram ─┬─► rows, and how often their numbers occur
-//!                                         └─ many numbers: slots ─────┘
+//!  codes of the keys ─► one number a row ─► how often it occurs ─► a row of each number, and its weight
 //! ```
 //!
 //! What a row is counted under is decided by its codes, where all rows lie in one bucket of time. So ids and groups are found
-//! for one row of each combination, and the others cost an addition. Numbers that share a slot drive each other out: a
-//! combination may be given several times then, with a part of its weight each.
+//! for one row of each combination, and the others cost an addition.
 
 use std::sync::Arc;
 
@@ -21,25 +19,24 @@ use crate::scan::rows::Rows;
 
 /// Rows weighed at once, at most: their numbers stay in the processor's second cache.
 pub(super) const ROWS_MAX: usize = 64 << 10;
-/// More combinations than this are not worth a histogram.
-const HISTOGRAM_MAX: usize = 1024;
-/// With fewer rows to a combination a histogram saves nothing.
-const ROWS_PER_COMBINATION_MIN: usize = 4;
+/// Fewer rows are not worth it.
+const ROWS_MIN: usize = 1024;
+/// More combinations than this are not looked up in an array: 16 MiB, of which only touched pages exist.
+const COMBINATIONS_MAX: usize = 1 << 22;
+/// Up to so many combinations rows take turns at several counts of each.
+const FEW: usize = 1024;
 /// Counts that rows take turns at: a row need not wait for the count that the row before has just written.
 const LANES: usize = 4;
-/// Slots, two to the power of this: 64 KiB.
-const SLOT_BITS: u32 = 12;
-/// So few rows are not worth emptying all slots for.
-const SLOT_ROWS_MIN: usize = 4096;
-/// After how many rows it is asked whether slots save anything: less than half of the rows must have been driven out.
+/// With fewer rows to a combination that saves nothing.
+const ROWS_PER_COMBINATION_MIN: usize = 4;
+/// After so many rows it is asked whether weighing saves anything: fewer than half of them must be the first of their
+/// combination.
 const TRIAL_ROWS: usize = 4096;
-/// What stands in an empty slot; no number.
-const NONE: u32 = u32::MAX;
 
 /// The columns of one part that decide what its rows are counted under.
 pub(super) struct Countable {
     coded: Vec<Arc<PartColumn>>,
-    /// How many combinations of codes there can be, NULLs among them; less than [`NONE`].
+    /// How many combinations of codes there can be, NULLs among them; up to [`COMBINATIONS_MAX`].
     combinations: usize,
 }
 
@@ -64,7 +61,7 @@ impl Countable {
                 KeySource::Computed(_) => return Ok(None),
             }
         }
-        Ok((!coded.is_empty() && combinations < NONE as usize).then_some(Self { coded, combinations }))
+        Ok((!coded.is_empty() && combinations <= COMBINATIONS_MAX).then_some(Self { coded, combinations }))
     }
 }
 
@@ -72,17 +69,10 @@ impl Countable {
 #[derive(Debug, Default)]
 pub(super) struct Weights {
     numbers: Vec<u32>,
-    slots: Vec<Slot>,
-    /// Whether slots were found to save nothing.
-    are_slots_futile: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    number: u32,
-    /// The first of the rows counted here.
-    row: u32,
-    count: u32,
+    /// How often each number occurs; zeroes between two uses.
+    counts: Vec<u32>,
+    /// Whether weighing was found to save nothing.
+    is_futile: bool,
 }
 
 /// Rows that stand for all, and for how many each of them does.
@@ -91,75 +81,83 @@ pub(super) type Weighed = (Vec<u32>, Vec<i64>);
 impl Weights {
     /// Weighs up to [`ROWS_MAX`] rows of one bucket of time. `None`: that would save nothing.
     pub(super) fn weigh(&mut self, by: &Countable, rows: &Rows) -> Option<Weighed> {
-        let few = HISTOGRAM_MAX.min(rows.len() / ROWS_PER_COMBINATION_MIN);
-        let is_histogram = by.combinations <= few;
-        if !is_histogram && (self.are_slots_futile || rows.len() < SLOT_ROWS_MIN) {
+        if self.is_futile || rows.len() < ROWS_MIN {
             return None;
         }
-        self.number(by, rows);
-        if is_histogram {
-            return Some(histogram(&self.numbers, by.combinations, rows));
+        if let ([column], Rows::Range(range)) = (by.coded.as_slice(), rows)
+            && let PartColumn::Coded(column) = &**column
+            && column.codes.nulls().is_none()
+        {
+            // Codes are numbers already.
+            let range = range.clone();
+            return match &column.codes {
+                Codes::U8(codes) => self.count(&codes.values()[range], by.combinations, rows),
+                Codes::U16(codes) => self.count(&codes.values()[range], by.combinations, rows),
+                Codes::U32(codes) => self.count(&codes.values()[range], by.combinations, rows),
+            };
         }
-        let weighed = match rows {
-            Rows::Range(range) => self.slots(|index| (range.start + index) as u32),
-            Rows::Positions(positions) => self.slots(|index| positions[index]),
-            Rows::Mask { .. } => None,
-        };
-        self.are_slots_futile |= weighed.is_none();
+        let mut numbers = std::mem::take(&mut self.numbers);
+        number(by, rows, &mut numbers);
+        let weighed = self.count(&numbers, by.combinations, rows);
+        self.numbers = numbers;
         weighed
     }
 
-    /// Gives each row the number of its combination.
-    fn number(&mut self, by: &Countable, rows: &Rows) {
-        self.numbers.clear();
-        self.numbers.resize(rows.len(), 0);
-        for column in &by.coded {
-            let PartColumn::Coded(column) = &**column else { continue };
-            let values = column.values.len();
-            match &column.codes {
-                Codes::U8(codes) => append(codes, values, rows, &mut self.numbers),
-                Codes::U16(codes) => append(codes, values, rows, &mut self.numbers),
-                Codes::U32(codes) => append(codes, values, rows, &mut self.numbers),
-            }
+    /// Counts numbers less than `combinations`, one for each of the rows.
+    fn count<N: ArrowNativeType>(
+        &mut self,
+        numbers: &[N],
+        combinations: usize,
+        rows: &Rows,
+    ) -> Option<Weighed> {
+        if combinations <= FEW.min(numbers.len() / ROWS_PER_COMBINATION_MIN) {
+            return Some(histogram(numbers, combinations, rows));
         }
-    }
-
-    /// Counts numbers in slots, of which each holds one number at a time.
-    fn slots(&mut self, row_at: impl Fn(usize) -> u32) -> Option<Weighed> {
-        self.slots.clear();
-        self.slots.resize(1 << SLOT_BITS, Slot { number: NONE, row: 0, count: 0 });
-        let (mut rows, mut weights) = (Vec::new(), Vec::new());
+        if self.counts.len() < combinations {
+            // Pages that stay untouched are never there.
+            self.counts = vec![0; combinations.next_power_of_two()];
+        }
+        let counts = &mut self.counts;
+        let mut firsts = Vec::new();
         let mut index = 0;
-        for numbers in self.numbers.chunks(TRIAL_ROWS) {
-            for &number in numbers {
-                // The upper bits of a product depend on all bits of its factors.
-                let at = number.wrapping_mul(0x9E37_79B1) >> (u32::BITS - SLOT_BITS);
-                let slot = &mut self.slots[at as usize];
-                if slot.number == number {
-                    slot.count += 1;
-                } else {
-                    if slot.number != NONE {
-                        rows.push(slot.row);
-                        weights.push(i64::from(slot.count));
-                    }
-                    *slot = Slot { number, row: row_at(index), count: 1 };
+        for numbers in numbers.chunks(TRIAL_ROWS) {
+            for number in numbers {
+                let count = &mut counts[number.as_usize()];
+                if *count == 0 {
+                    firsts.push(index);
                 }
+                *count += 1;
                 index += 1;
             }
-            if rows.len() * 2 > index {
-                return None;
+            self.is_futile = firsts.len() * 2 > index;
+            if self.is_futile {
+                break;
             }
         }
-        for slot in self.slots.iter().filter(|slot| slot.number != NONE) {
-            rows.push(slot.row);
-            weights.push(i64::from(slot.count));
-        }
-        Some((rows, weights))
+        let take = |&first: &usize| i64::from(std::mem::take(&mut counts[numbers[first].as_usize()]));
+        let weights = firsts.iter().map(take).collect();
+        let representatives = firsts.iter().map(|&first| rows.nth(first) as u32).collect();
+        (!self.is_futile).then_some((representatives, weights))
     }
 
     /// Bytes taken.
     pub(super) fn bytes(&self) -> usize {
-        self.numbers.capacity() * size_of::<u32>() + self.slots.capacity() * size_of::<Slot>()
+        (self.numbers.capacity() + self.counts.capacity()) * size_of::<u32>()
+    }
+}
+
+/// Gives each row the number of its combination.
+fn number(by: &Countable, rows: &Rows, numbers: &mut Vec<u32>) {
+    numbers.clear();
+    numbers.resize(rows.len(), 0);
+    for column in &by.coded {
+        let PartColumn::Coded(column) = &**column else { continue };
+        let values = column.values.len();
+        match &column.codes {
+            Codes::U8(codes) => append(codes, values, rows, numbers),
+            Codes::U16(codes) => append(codes, values, rows, numbers),
+            Codes::U32(codes) => append(codes, values, rows, numbers),
+        }
     }
 }
 
@@ -193,25 +191,25 @@ fn append<K: ArrowPrimitiveType>(codes: &PrimitiveArray<K>, values: usize, rows:
 }
 
 /// A row of each number, and how often the number occurs.
-fn histogram(numbers: &[u32], combinations: usize, rows: &Rows) -> Weighed {
+fn histogram<N: ArrowNativeType>(numbers: &[N], combinations: usize, rows: &Rows) -> Weighed {
     let mut lanes = vec![[0u32; LANES]; combinations];
     let chunks = numbers.chunks_exact(LANES);
     let rest = chunks.remainder();
     for chunk in chunks {
-        for (lane, &number) in chunk.iter().enumerate() {
-            lanes[number as usize][lane] += 1;
+        for (lane, number) in chunk.iter().enumerate() {
+            lanes[number.as_usize()][lane] += 1;
         }
     }
-    for &number in rest {
-        lanes[number as usize][0] += 1;
+    for number in rest {
+        lanes[number.as_usize()][0] += 1;
     }
     let mut missing = lanes.iter().filter(|lanes| **lanes != [0; LANES]).count();
     let (mut representatives, mut weights) = (Vec::with_capacity(missing), Vec::with_capacity(missing));
-    for (index, &number) in numbers.iter().enumerate() {
+    for (index, number) in numbers.iter().enumerate() {
         if missing == 0 {
             break;
         }
-        let counts = std::mem::take(&mut lanes[number as usize]);
+        let counts = std::mem::take(&mut lanes[number.as_usize()]);
         let weight: u32 = counts.iter().sum();
         if weight > 0 {
             representatives.push(rows.nth(index) as u32);
@@ -253,8 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn many_combinations_have_all_their_weight_whoever_shares_their_slot() {
-        // More combinations than slots, some of them with NULL, and each of them often.
+    fn each_of_many_combinations_has_its_weight() {
         const ROWS: usize = 60_000;
         let left = |row: usize| (row % 7 != 3).then_some((row * row / 1000 % 97) as u8);
         let right = |row: usize| (row / 5000 % 60) as u16;
@@ -269,11 +266,11 @@ mod tests {
         for rows in [Rows::Range(1000..ROWS), Rows::positions(odd)] {
             let mut weights = Weights::default();
             let (representatives, counts) = weights.weigh(&by, &rows).unwrap();
-            assert!(representatives.len() < rows.len() / 2);
-            let mut found = HashMap::new();
-            for (&row, count) in representatives.iter().zip(counts) {
-                *found.entry((left(row as usize), right(row as usize))).or_insert(0) += count;
-            }
+            let keys = representatives.iter().map(|&row| (left(row as usize), right(row as usize)));
+            let found: HashMap<_, _> = keys.zip(counts).collect();
+            assert_eq!(found.len(), representatives.len());
+            // What was counted once is not there the next time.
+            assert_eq!(weights.weigh(&by, &rows).unwrap().0, representatives);
             let mut expected = HashMap::new();
             for &row in &rows.into_positions() {
                 *expected.entry((left(row as usize), right(row as usize))).or_insert(0) += 1;
@@ -283,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_are_given_up_where_combinations_seldom_come_again() {
+    fn weighing_is_given_up_where_combinations_seldom_come_again() {
         let codes: Vec<u16> = (0..60_000).map(|row| row as u16).collect();
         let by = Countable {
             coded: vec![column(Codes::U16(PrimitiveArray::<UInt16Type>::from(codes)), 60_000)],
@@ -291,6 +288,6 @@ mod tests {
         };
         let mut weights = Weights::default();
         assert_eq!(weights.weigh(&by, &Rows::Range(0..60_000)), None);
-        assert!(weights.are_slots_futile);
+        assert!(weights.is_futile && weights.counts.iter().all(|count| *count == 0));
     }
 }
