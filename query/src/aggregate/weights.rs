@@ -149,7 +149,6 @@ impl Weights {
 /// Gives each row the number of its combination.
 fn number(by: &Countable, rows: &Rows, numbers: &mut Vec<u32>) {
     numbers.clear();
-    numbers.resize(rows.len(), 0);
     for column in &by.coded {
         let PartColumn::Coded(column) = &**column else { continue };
         let values = column.values.len();
@@ -163,30 +162,39 @@ fn number(by: &Countable, rows: &Rows, numbers: &mut Vec<u32>) {
 
 /// Makes the codes of a column, which has so many values, the last digit of each row's number. NULL is the last digit there
 /// is.
-fn append<K: ArrowPrimitiveType>(codes: &PrimitiveArray<K>, values: usize, rows: &Rows, numbers: &mut [u32]) {
+fn append<K: ArrowPrimitiveType>(
+    codes: &PrimitiveArray<K>,
+    values: usize,
+    rows: &Rows,
+    numbers: &mut Vec<u32>,
+) {
     let native = codes.values();
-    let base = values as u32 + 1;
     let digit = |code: K::Native| code.as_usize() as u32;
-    let nulls = codes.nulls().filter(|nulls| nulls.null_count() > 0);
-    match (rows, nulls) {
+    match (rows, codes.nulls().filter(|nulls| nulls.null_count() > 0)) {
         (Rows::Range(range), None) => {
-            for (number, &code) in numbers.iter_mut().zip(&native[range.clone()]) {
-                *number = *number * base + digit(code);
-            }
+            put(native[range.clone()].iter().map(|&code| digit(code)), values, numbers);
         }
         (Rows::Positions(positions), None) => {
-            for (number, &row) in numbers.iter_mut().zip(positions) {
-                *number = *number * base + digit(native[row as usize]);
-            }
+            put(positions.iter().map(|&row| digit(native[row as usize])), values, numbers);
         }
-        _ => {
-            for (index, number) in numbers.iter_mut().enumerate() {
+        (_, nulls) => put(
+            (0..rows.len()).map(|index| {
                 let row = rows.nth(index);
-                let is_null = nulls.is_some_and(|nulls| nulls.is_null(row));
                 // What stands under a NULL may be no code at all.
-                *number = *number * base + if is_null { values as u32 } else { digit(native[row]) };
-            }
-        }
+                if nulls.is_some_and(|nulls| nulls.is_null(row)) { values as u32 } else { digit(native[row]) }
+            }),
+            values,
+            numbers,
+        ),
+    }
+}
+
+fn put(digits: impl Iterator<Item = u32>, values: usize, numbers: &mut Vec<u32>) {
+    if numbers.is_empty() {
+        numbers.extend(digits);
+    } else {
+        let base = values as u32 + 1;
+        numbers.iter_mut().zip(digits).for_each(|(number, digit)| *number = *number * base + digit);
     }
 }
 
@@ -243,7 +251,7 @@ mod tests {
             (Rows::Range(0..6), (vec![0, 1, 2, 4], vec![2, 2, 1, 1])),
             (Rows::positions(vec![1, 3, 5]), (vec![1, 3], vec![2, 1])),
         ] {
-            let mut numbers = vec![0; rows.len()];
+            let mut numbers = Vec::new();
             append(&a, 2, &rows, &mut numbers);
             append(&b, 3, &rows, &mut numbers);
             assert_eq!(histogram(&numbers, 12, &rows), expected);
