@@ -26,7 +26,7 @@ use crate::scan::filter::Node;
 use crate::scan::layout::Unit;
 
 /// Rows of a piece.
-const PIECE_ROWS: usize = 8 * BLOCK_ROWS;
+pub(super) const PIECE_ROWS: usize = 8 * BLOCK_ROWS;
 /// Statements known at one time.
 const STATEMENTS_MAX: usize = 256;
 
@@ -206,33 +206,5 @@ impl Known {
         let Some(&border) = uses.get(uses.len() / 2) else { return };
         self.tallies.retain(|_, (_, used)| *used > border);
         self.bytes = self.tallies.values().map(|(tally, _)| tally.bytes()).sum();
-    }
-}
-
-/// A unit cut into pieces.
-pub(super) fn pieces(unit: Unit) -> impl Iterator<Item = Unit> {
-    let rows = unit.rows.clone();
-    let first = rows.start / PIECE_ROWS;
-    let last = rows.end.div_ceil(PIECE_ROWS);
-    (first..last).map(move |piece| Unit {
-        rows: rows.start.max(piece * PIECE_ROWS)..rows.end.min((piece + 1) * PIECE_ROWS),
-        ..unit.clone()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn unit(rows: std::ops::Range<usize>) -> Unit {
-        Unit { part: 0, rows, time_range: (0, 0), accepted: None }
-    }
-
-    #[test]
-    fn a_unit_is_cut_at_places_that_do_not_depend_on_where_it_begins() {
-        let rows = |unit: Unit| pieces(unit).map(|piece| piece.rows).collect::<Vec<_>>();
-        let p = PIECE_ROWS;
-        assert_eq!(rows(unit(0..2 * p + 5)), [0..p, p..2 * p, 2 * p..2 * p + 5]);
-        assert_eq!(rows(unit(p - 1..p + 1)), [p - 1..p, p..p + 1]);
     }
 }

@@ -27,10 +27,12 @@ use futures::StreamExt;
 use futures::stream;
 use ovate_storage::disk::losses;
 
-use super::cache::{CacheUse, PartialCache, Question, Recall, pieces};
+use super::cache::{CacheUse, PIECE_ROWS, PartialCache, Question, Recall};
 use super::partial::Partial;
 use super::plan::{AggregatePlan, Input, KeySource};
 use crate::scan::SegmentScanExec;
+use crate::scan::layout::Unit;
+use crate::scan::morsels::Morsels;
 use crate::scan::stream::Selections;
 
 /// Rows gathered between two chances to cancel: well under a millisecond's work for few keys.
@@ -100,12 +102,15 @@ impl CodedAggregateExec {
     }
 }
 
-/// One partition of the scan being aggregated.
+/// One partition of the scan being aggregated, and what it takes over from others.
 struct Task {
     plan: Arc<AggregatePlan>,
     /// A [`SegmentScanExec`].
     scan: Arc<dyn ExecutionPlan>,
     partition: usize,
+    /// Of the partition.
+    rows: usize,
+    morsels: Arc<Morsels>,
     context: Arc<TaskContext>,
     recall: Option<Recall>,
     baseline: BaselineMetrics,
@@ -113,25 +118,24 @@ struct Task {
 }
 
 impl Task {
-    /// The partition's groups.
+    /// The groups of all rows that this task came to read.
     async fn run(self) -> Result<Partial> {
         let Some(scan) = self.scan.downcast_ref::<SegmentScanExec>() else {
             return internal_err!("CodedAggregateExec reads a SegmentScanExec");
         };
         scan.count_parts(self.partition);
-        let mut partial = self.partial()?;
-        let Some(recall) = &self.recall else {
-            self.read(scan.selections(self.partition, STEP_ROWS), &mut partial).await?;
-            return Ok(partial);
-        };
-        let mut others = Vec::new();
-        for piece in scan.units(self.partition).iter().cloned().flat_map(pieces) {
-            let part = &scan.plan().snapshot.parts[piece.part];
-            let Some(place) = recall.place(part.serial(), part.rows(), &piece) else {
-                others.push(piece);
+        let mut partial = self.partial(self.rows)?;
+        let mut selections = scan.selections(self.partition, STEP_ROWS);
+        while let Some(morsel) = self.morsels.next(self.partition) {
+            let part = &scan.plan().snapshot.parts[morsel.part];
+            let place = |recall: &Recall| recall.place(part.serial(), part.rows(), &morsel);
+            let Some((recall, place)) =
+                self.recall.as_ref().and_then(|recall| Some((recall, place(recall)?)))
+            else {
+                self.read(morsel, &mut selections, &mut partial).await?;
                 continue;
             };
-            let rows = piece.rows.len();
+            let rows = morsel.rows.len();
             if let Some(tally) = recall.get(place) {
                 let timer = self.baseline.elapsed_compute().timer();
                 partial.add(&tally)?;
@@ -140,27 +144,27 @@ impl Task {
                 tokio::task::yield_now().await;
             } else if recall.remembers() {
                 let lost = losses();
-                let mut own = self.partial()?;
-                self.read(scan.selections_of(self.partition, vec![piece], Some(STEP_ROWS)), &mut own).await?;
+                let mut own = self.partial(rows)?;
+                self.read(morsel, &mut selections, &mut own).await?;
                 let tally = own.tally()?;
                 partial.add(&tally)?;
                 if losses() == lost {
                     recall.put(place, tally, rows);
                 }
             } else {
-                others.push(piece);
+                self.read(morsel, &mut selections, &mut partial).await?;
             }
         }
-        self.read(scan.selections_of(self.partition, others, Some(STEP_ROWS)), &mut partial).await?;
         Ok(partial)
     }
 
-    fn partial(&self) -> Result<Partial> {
+    fn partial(&self, rows_expected: usize) -> Result<Partial> {
         let consumer = MemoryConsumer::new(format!("CodedAggregateExec[{}]", self.partition));
-        Partial::new(Arc::clone(&self.plan), consumer.register(self.context.memory_pool()))
+        Partial::new(Arc::clone(&self.plan), rows_expected, consumer.register(self.context.memory_pool()))
     }
 
-    async fn read(&self, mut selections: Selections, partial: &mut Partial) -> Result<()> {
+    async fn read(&self, morsel: Unit, selections: &mut Selections, partial: &mut Partial) -> Result<()> {
+        selections.feed(morsel);
         while let Some(selected) = selections.next().await? {
             let timer = self.baseline.elapsed_compute().timer();
             partial.update(selected)?;
@@ -227,14 +231,18 @@ impl ExecutionPlan for CodedAggregateExec {
         if partition != 0 {
             return internal_err!("CodedAggregateExec has no partition {partition}");
         }
-        let count = self.segment_scan()?.properties().output_partitioning().partition_count();
         let recall = self.recall(&context)?;
-        let parts: Vec<_> = (0..count)
+        let partitions = &self.segment_scan()?.plan().layout.partitions;
+        let rows_max = if recall.is_some() { PIECE_ROWS } else { STEP_ROWS };
+        let morsels = Arc::new(Morsels::new(partitions, rows_max));
+        let parts: Vec<_> = (0..partitions.len())
             .map(|partition| {
                 let task = Task {
                     plan: Arc::clone(&self.plan),
                     scan: Arc::clone(&self.scan),
                     partition,
+                    rows: partitions[partition].iter().map(|unit| unit.rows.len()).sum(),
+                    morsels: Arc::clone(&morsels),
                     context: Arc::clone(&context),
                     recall: recall.clone(),
                     baseline: BaselineMetrics::new(&self.metrics, partition),
@@ -247,7 +255,7 @@ impl ExecutionPlan for CodedAggregateExec {
         let groups = MetricBuilder::new(&self.metrics).counter("groups", 0);
         let batch_rows = context.session_config().batch_size().max(1);
         let consumer = MemoryConsumer::new("CodedAggregateExec").register(context.memory_pool());
-        let none = Partial::new(Arc::clone(&self.plan), consumer)?;
+        let none = Partial::new(Arc::clone(&self.plan), 0, consumer)?;
         let rows = async move {
             let merged = merged(none, parts).await?;
             let timer = baseline.elapsed_compute().timer();

@@ -21,8 +21,10 @@ use crate::scan::rows::Rows;
 pub(super) const ROWS_MAX: usize = 64 << 10;
 /// Fewer rows are not worth it.
 const ROWS_MIN: usize = 1024;
-/// More combinations than this are not looked up in an array: 16 MiB, of which only touched pages exist.
+/// More combinations than this are not looked up in an array: 16 MiB.
 const COMBINATIONS_MAX: usize = 1 << 22;
+/// With more combinations to a row making the array takes longer than it saves.
+const COMBINATIONS_PER_ROW_MAX: usize = 4;
 /// Up to so many combinations rows take turns at several counts of each.
 const FEW: usize = 1024;
 /// Counts that rows take turns at: a row need not wait for the count that the row before has just written.
@@ -36,13 +38,13 @@ const TRIAL_ROWS: usize = 4096;
 /// The columns of one part that decide what its rows are counted under.
 pub(super) struct Countable {
     coded: Vec<Arc<PartColumn>>,
-    /// How many combinations of codes there can be, NULLs among them; up to [`COMBINATIONS_MAX`].
+    /// How many combinations of codes there can be, NULLs among them.
     combinations: usize,
 }
 
 impl Countable {
-    /// `None`: keys that have no codes, or none at all, or too many combinations.
-    pub(super) fn of(plan: &AggregatePlan, columns: &PartColumns) -> Result<Option<Self>> {
+    /// `None`: keys that have no codes, or none at all, or too many combinations for as many `rows`.
+    pub(super) fn of(plan: &AggregatePlan, columns: &PartColumns, rows: usize) -> Result<Option<Self>> {
         let (mut coded, mut combinations) = (Vec::new(), 1usize);
         for key in &plan.keys {
             match &key.source {
@@ -61,7 +63,8 @@ impl Countable {
                 KeySource::Computed(_) => return Ok(None),
             }
         }
-        Ok((!coded.is_empty() && combinations <= COMBINATIONS_MAX).then_some(Self { coded, combinations }))
+        let most = COMBINATIONS_MAX.min(rows.saturating_mul(COMBINATIONS_PER_ROW_MAX)).max(FEW);
+        Ok((!coded.is_empty() && combinations <= most).then_some(Self { coded, combinations }))
     }
 }
 
@@ -114,7 +117,6 @@ impl Weights {
             return Some(histogram(numbers, combinations, rows));
         }
         if self.counts.len() < combinations {
-            // Pages that stay untouched are never there.
             self.counts = vec![0; combinations.next_power_of_two()];
         }
         let counts = &mut self.counts;

@@ -156,24 +156,14 @@ impl SegmentScanExec {
         &self.plan
     }
 
-    /// The rows of one partition, about `batch_rows` at a time, for an operator that decodes them itself.
+    /// No rows yet, about `batch_rows` at a time, for an operator that feeds units and decodes the rows itself.
     pub(crate) fn selections(&self, partition: usize, batch_rows: usize) -> Selections {
-        self.selections_of(partition, self.units(partition).to_vec(), Some(batch_rows))
+        self.selections_of(partition, &[], Some(batch_rows))
     }
 
-    /// The rows of some of a partition's units; of `None` at a time only their number matters.
-    pub(crate) fn selections_of(
-        &self,
-        partition: usize,
-        units: Vec<Unit>,
-        batch_rows: Option<usize>,
-    ) -> Selections {
+    /// The rows of some units; of `None` at a time only their number matters.
+    fn selections_of(&self, partition: usize, units: &[Unit], batch_rows: Option<usize>) -> Selections {
         Selections::new(&self.plan, &self.truths, partition, units, batch_rows, &self.metrics)
-    }
-
-    /// What one partition reads.
-    pub(crate) fn units(&self, partition: usize) -> &[Unit] {
-        self.plan.layout.partitions.get(partition).map_or(&[], Vec::as_slice)
     }
 
     /// Says in the metrics, once, how many parts there are.
@@ -312,7 +302,8 @@ impl ExecutionPlan for SegmentScanExec {
         let batch_rows = context.session_config().batch_size();
         let gathered = (!self.plan.projection.is_empty()).then_some(batch_rows);
         self.count_parts(partition);
-        let selections = self.selections_of(partition, self.units(partition).to_vec(), gathered);
+        let units = self.plan.layout.partitions.get(partition).map_or(&[][..], Vec::as_slice);
+        let selections = self.selections_of(partition, units, gathered);
         let stream = batches(
             selections,
             self.plan.projection.clone(),

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! * `filter`, `bounds`, `ranges`: what predicates mean, without data.
-//! * `layout`: which stretches of which parts are read, by whom.
+//! * `layout`, `morsels`: which stretches of which parts are read, by whom.
 //! * `truth`, `select`, `rows`: which rows pass.
 //! * `column`, `dictionaries`: the way from physical arrays to SQL's types.
 //! * `stream`, `exec`, `table`: running it, and what DataFusion sees.
@@ -23,6 +23,7 @@ pub(crate) mod dictionaries;
 mod exec;
 pub(crate) mod filter;
 pub(crate) mod layout;
+pub(crate) mod morsels;
 mod ranges;
 pub(crate) mod rows;
 mod select;

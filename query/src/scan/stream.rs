@@ -45,6 +45,8 @@ pub(crate) struct Selections {
     truths: Arc<Truths>,
     units: VecDeque<Unit>,
     active: Option<Active>,
+    /// The columns of the part that was opened last: the next unit may be of it as well.
+    last: Option<(usize, Arc<PartColumns>)>,
     /// Rows still allowed out.
     fetch: usize,
     /// Rows to collect before they are given out; `None`: only their number matters.
@@ -89,23 +91,27 @@ impl Selections {
         plan: &Arc<ScanPlan>,
         truths: &Arc<Truths>,
         partition: usize,
-        units: Vec<Unit>,
+        units: &[Unit],
         batch_rows: Option<usize>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Self {
-        let mut units = VecDeque::from(units);
-        if plan.backward {
-            units = units.into_iter().rev().collect();
-        }
+        let units = units.iter().cloned();
+        let units = if plan.backward { units.rev().collect() } else { units.collect() };
         Self {
             plan: Arc::clone(plan),
             truths: Arc::clone(truths),
             units,
             active: None,
+            last: None,
             fetch: plan.fetch.unwrap_or(usize::MAX),
             batch_rows,
             metrics: ScanMetrics::new(metrics, partition),
         }
+    }
+
+    /// Adds a unit behind those that are left.
+    pub(crate) fn feed(&mut self, unit: Unit) {
+        self.units.push_back(unit);
     }
 
     /// The next rows; never an empty selection.
@@ -132,11 +138,9 @@ impl Selections {
     }
 
     /// Applies the filters to a unit; `None` if they leave nothing.
-    async fn open(&self, unit: Unit) -> Result<Option<Active>> {
+    async fn open(&mut self, unit: Unit) -> Result<Option<Active>> {
+        let columns = self.columns(unit.part);
         let plan = &self.plan;
-        let part = plan.snapshot.parts[unit.part].clone();
-        let columns =
-            Arc::new(PartColumns::new(part, Arc::clone(&plan.schema), Arc::clone(&plan.dictionaries)));
         if !self.time_now().overlaps(unit.time_range.0, unit.time_range.1) {
             self.metrics.units_skipped.add(1);
             return Ok(None);
@@ -157,6 +161,19 @@ impl Selections {
         };
         let left = unit.rows.clone();
         Ok(Some(Active { columns, checks, unit, left }))
+    }
+
+    fn columns(&mut self, part: usize) -> Arc<PartColumns> {
+        if let Some((last, columns)) = &self.last
+            && *last == part
+        {
+            return Arc::clone(columns);
+        }
+        let plan = &self.plan;
+        let (schema, dictionaries) = (Arc::clone(&plan.schema), Arc::clone(&plan.dictionaries));
+        let columns = Arc::new(PartColumns::new(plan.snapshot.parts[part].clone(), schema, dictionaries));
+        self.last = Some((part, Arc::clone(&columns)));
+        columns
     }
 
     /// The time that a reader above still asks for: a TopK narrows it as it finds better rows.
