@@ -108,8 +108,6 @@ struct Task {
     /// A [`SegmentScanExec`].
     scan: Arc<dyn ExecutionPlan>,
     partition: usize,
-    /// Of the partition.
-    rows: usize,
     morsels: Arc<Morsels>,
     context: Arc<TaskContext>,
     recall: Option<Recall>,
@@ -124,7 +122,7 @@ impl Task {
             return internal_err!("CodedAggregateExec reads a SegmentScanExec");
         };
         scan.count_parts(self.partition);
-        let mut partial = self.partial(self.rows)?;
+        let mut partial = self.partial()?;
         let mut selections = scan.selections(self.partition, STEP_ROWS);
         while let Some(morsel) = self.morsels.next(self.partition) {
             let part = &scan.plan().snapshot.parts[morsel.part];
@@ -144,7 +142,7 @@ impl Task {
                 tokio::task::yield_now().await;
             } else if recall.remembers() {
                 let lost = losses();
-                let mut own = self.partial(rows)?;
+                let mut own = self.partial()?;
                 self.read(morsel, &mut selections, &mut own).await?;
                 let tally = own.tally()?;
                 partial.add(&tally)?;
@@ -158,9 +156,9 @@ impl Task {
         Ok(partial)
     }
 
-    fn partial(&self, rows_expected: usize) -> Result<Partial> {
+    fn partial(&self) -> Result<Partial> {
         let consumer = MemoryConsumer::new(format!("CodedAggregateExec[{}]", self.partition));
-        Partial::new(Arc::clone(&self.plan), rows_expected, consumer.register(self.context.memory_pool()))
+        Partial::new(Arc::clone(&self.plan), consumer.register(self.context.memory_pool()))
     }
 
     async fn read(&self, morsel: Unit, selections: &mut Selections, partial: &mut Partial) -> Result<()> {
@@ -241,7 +239,6 @@ impl ExecutionPlan for CodedAggregateExec {
                     plan: Arc::clone(&self.plan),
                     scan: Arc::clone(&self.scan),
                     partition,
-                    rows: partitions[partition].iter().map(|unit| unit.rows.len()).sum(),
                     morsels: Arc::clone(&morsels),
                     context: Arc::clone(&context),
                     recall: recall.clone(),
@@ -255,7 +252,7 @@ impl ExecutionPlan for CodedAggregateExec {
         let groups = MetricBuilder::new(&self.metrics).counter("groups", 0);
         let batch_rows = context.session_config().batch_size().max(1);
         let consumer = MemoryConsumer::new("CodedAggregateExec").register(context.memory_pool());
-        let none = Partial::new(Arc::clone(&self.plan), 0, consumer)?;
+        let none = Partial::new(Arc::clone(&self.plan), consumer)?;
         let rows = async move {
             let merged = merged(none, parts).await?;
             let timer = baseline.elapsed_compute().timer();

@@ -26,8 +26,8 @@ use crate::scan::column::{Codes, PartColumn, external};
 use crate::scan::dictionaries::identity;
 use crate::scan::rows::Rows;
 
-/// Numbers remembered with their ids, by some bits of theirs: few enough to stay in the processor's nearest cache.
-const RECENT: usize = 1024;
+/// Numbers remembered with their ids, by some bits of theirs: few enough to stay in the processor's caches.
+const RECENT: usize = 4096;
 /// Buckets remembered; beyond that times are scattered so widely that keeping them sorted would cost more.
 const BUCKETS_MAX: usize = 4096;
 

@@ -61,8 +61,6 @@ pub(super) struct Partial {
     row_counts: Option<RowCounts>,
     by_code: ByCode,
     reservation: MemoryReservation,
-    /// About how many rows will come.
-    rows_expected: usize,
     /// How rows are weighed, if every aggregate counts them, whatever is in them.
     weights: Option<Weights>,
     /// Of the rows at hand, by key.
@@ -72,12 +70,8 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// No rows yet, of about `rows_expected`; memory is taken from `reservation`.
-    pub(super) fn new(
-        plan: Arc<AggregatePlan>,
-        rows_expected: usize,
-        reservation: MemoryReservation,
-    ) -> Result<Self> {
+    /// No rows yet; memory is taken from `reservation`.
+    pub(super) fn new(plan: Arc<AggregatePlan>, reservation: MemoryReservation) -> Result<Self> {
         let keys: Vec<KeyIds> = plan
             .schema
             .fields()
@@ -89,7 +83,6 @@ impl Partial {
         let only_counts = plan.aggregates.iter().all(|a| a.filter.is_none() && counts_rows(&a.function));
         let mut partial = Self {
             row_counts: plan.aggregates.iter().any(counts_from_rows).then(RowCounts::default),
-            rows_expected,
             weights: only_counts.then(Weights::default),
             groups: Groups::new(keys.len()),
             ids: keys.iter().map(|_| Ids::default()).collect(),
@@ -135,8 +128,7 @@ impl Partial {
         let rows = if let Rows::Mask { .. } = rows { Rows::Positions(rows.into_positions()) } else { rows };
         let plan = Arc::clone(&self.plan);
         let mut by_code = std::mem::take(&mut self.by_code);
-        let countable =
-            if self.weights.is_some() { Countable::of(&plan, &columns, self.rows_expected)? } else { None };
+        let countable = if self.weights.is_some() { Countable::of(&plan, &columns)? } else { None };
         let mut start = 0;
         while start < rows.len() {
             let most = if countable.is_some() { ROWS_MAX } else { CHUNK_ROWS };

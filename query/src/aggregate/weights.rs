@@ -21,10 +21,10 @@ use crate::scan::rows::Rows;
 pub(super) const ROWS_MAX: usize = 64 << 10;
 /// Fewer rows are not worth it.
 const ROWS_MIN: usize = 1024;
-/// More combinations than this are not looked up in an array: 16 MiB.
-const COMBINATIONS_MAX: usize = 1 << 22;
-/// With more combinations to a row making the array takes longer than it saves.
-const COMBINATIONS_PER_ROW_MAX: usize = 4;
+/// Slots, two to the power of this: 512 KiB, of which a few thousand combinations touch little.
+const SLOT_BITS: u32 = 16;
+/// What stands in an empty slot; no number.
+const NONE: u32 = u32::MAX;
 /// Up to so many combinations rows take turns at several counts of each.
 const FEW: usize = 1024;
 /// Counts that rows take turns at: a row need not wait for the count that the row before has just written.
@@ -34,17 +34,19 @@ const ROWS_PER_COMBINATION_MIN: usize = 4;
 /// After so many rows it is asked whether weighing saves anything: fewer than half of them must be the first of their
 /// combination.
 const TRIAL_ROWS: usize = 4096;
+/// More numbers than this crowd the slots.
+const SLOTS_USED_MAX: usize = (1 << SLOT_BITS) / 4;
 
 /// The columns of one part that decide what its rows are counted under.
 pub(super) struct Countable {
     coded: Vec<Arc<PartColumn>>,
-    /// How many combinations of codes there can be, NULLs among them.
+    /// How many combinations of codes there can be, NULLs among them; less than [`NONE`].
     combinations: usize,
 }
 
 impl Countable {
-    /// `None`: keys that have no codes, or none at all, or too many combinations for as many `rows`.
-    pub(super) fn of(plan: &AggregatePlan, columns: &PartColumns, rows: usize) -> Result<Option<Self>> {
+    /// `None`: keys that have no codes, or none at all, or too many combinations.
+    pub(super) fn of(plan: &AggregatePlan, columns: &PartColumns) -> Result<Option<Self>> {
         let (mut coded, mut combinations) = (Vec::new(), 1usize);
         for key in &plan.keys {
             match &key.source {
@@ -63,8 +65,8 @@ impl Countable {
                 KeySource::Computed(_) => return Ok(None),
             }
         }
-        let most = COMBINATIONS_MAX.min(rows.saturating_mul(COMBINATIONS_PER_ROW_MAX)).max(FEW);
-        Ok((!coded.is_empty() && combinations <= most).then_some(Self { coded, combinations }))
+        let fit = combinations < NONE as usize;
+        Ok((!coded.is_empty() && fit).then_some(Self { coded, combinations }))
     }
 }
 
@@ -72,8 +74,8 @@ impl Countable {
 #[derive(Debug, Default)]
 pub(super) struct Weights {
     numbers: Vec<u32>,
-    /// How often each number occurs; zeroes between two uses.
-    counts: Vec<u32>,
+    /// Numbers, each at the place that its bits give or behind it, and how often they occur; empty between two uses.
+    slots: Vec<(u32, u32)>,
     /// Whether weighing was found to save nothing.
     is_futile: bool,
 }
@@ -116,35 +118,46 @@ impl Weights {
         if combinations <= FEW.min(numbers.len() / ROWS_PER_COMBINATION_MIN) {
             return Some(histogram(numbers, combinations, rows));
         }
-        if self.counts.len() < combinations {
-            self.counts = vec![0; combinations.next_power_of_two()];
-        }
-        let counts = &mut self.counts;
-        let mut firsts = Vec::new();
+        self.slots.resize(1 << SLOT_BITS, (NONE, 0));
+        let slots = &mut self.slots;
+        // The first row of each number, and the number's slot.
+        let mut firsts: Vec<(usize, u32)> = Vec::new();
         let mut index = 0;
         for numbers in numbers.chunks(TRIAL_ROWS) {
             for number in numbers {
-                let count = &mut counts[number.as_usize()];
-                if *count == 0 {
-                    firsts.push(index);
+                let number = number.as_usize() as u32;
+                // The upper bits of a product depend on all bits of its factors.
+                let mut at = number.wrapping_mul(0x9E37_79B1) >> (u32::BITS - SLOT_BITS);
+                loop {
+                    let slot = &mut slots[at as usize];
+                    if slot.0 == number {
+                        slot.1 += 1;
+                        break;
+                    }
+                    if slot.0 == NONE {
+                        *slot = (number, 1);
+                        firsts.push((index, at));
+                        break;
+                    }
+                    at = (at + 1) % (1 << SLOT_BITS);
                 }
-                *count += 1;
                 index += 1;
             }
-            self.is_futile = firsts.len() * 2 > index;
+            self.is_futile = firsts.len() * 2 > index || firsts.len() > SLOTS_USED_MAX;
             if self.is_futile {
                 break;
             }
         }
-        let take = |&first: &usize| i64::from(std::mem::take(&mut counts[numbers[first].as_usize()]));
+        let take =
+            |&(_, at): &(usize, u32)| i64::from(std::mem::replace(&mut slots[at as usize], (NONE, 0)).1);
         let weights = firsts.iter().map(take).collect();
-        let representatives = firsts.iter().map(|&first| rows.nth(first) as u32).collect();
+        let representatives = firsts.iter().map(|&(first, _)| rows.nth(first) as u32).collect();
         (!self.is_futile).then_some((representatives, weights))
     }
 
     /// Bytes taken.
     pub(super) fn bytes(&self) -> usize {
-        (self.numbers.capacity() + self.counts.capacity()) * size_of::<u32>()
+        self.numbers.capacity() * size_of::<u32>() + self.slots.capacity() * size_of::<(u32, u32)>()
     }
 }
 
@@ -298,6 +311,6 @@ mod tests {
         };
         let mut weights = Weights::default();
         assert_eq!(weights.weigh(&by, &Rows::Range(0..60_000)), None);
-        assert!(weights.is_futile && weights.counts.iter().all(|count| *count == 0));
+        assert!(weights.is_futile && weights.slots.iter().all(|slot| *slot == (NONE, 0)));
     }
 }
