@@ -231,8 +231,9 @@ impl ExecutionPlan for CodedAggregateExec {
         }
         let recall = self.recall(&context)?;
         let partitions = &self.segment_scan()?.plan().layout.partitions;
-        let rows_max = if recall.is_some() { PIECE_ROWS } else { STEP_ROWS };
-        let morsels = Arc::new(Morsels::new(partitions, rows_max));
+        let (rows_min, rows_max) =
+            if recall.is_some() { (PIECE_ROWS, PIECE_ROWS) } else { (STEP_ROWS, usize::MAX) };
+        let morsels = Arc::new(Morsels::new(partitions, rows_min, rows_max));
         let parts: Vec<_> = (0..partitions.len())
             .map(|partition| {
                 let task = Task {

@@ -13,49 +13,91 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::layout::Unit;
 
+/// Of what is left of a partition a reader takes this part: opening a stretch has its price, so the first are large and
+/// only the last are small.
+const TAKEN: usize = 4;
+
 /// What is left of all partitions.
 #[derive(Debug)]
 pub(crate) struct Morsels {
-    left: Vec<Mutex<VecDeque<Unit>>>,
+    left: Vec<Mutex<Left>>,
+    /// Stretches begin and end at multiples of this, but at the ends of units.
+    rows_min: usize,
+    rows_max: usize,
+}
+
+#[derive(Debug)]
+struct Left {
+    units: VecDeque<Unit>,
+    rows: usize,
 }
 
 impl Morsels {
-    /// Cuts each unit into stretches of up to `rows_max` rows, at places that do not depend on where it begins.
-    pub(crate) fn new(partitions: &[Vec<Unit>], rows_max: usize) -> Self {
-        let cut = |units: &Vec<Unit>| units.iter().flat_map(|unit| morsels(unit, rows_max)).collect();
-        Self { left: partitions.iter().map(|units| Mutex::new(cut(units))).collect() }
+    /// Deals out stretches of `rows_min` to `rows_max` rows.
+    pub(crate) fn new(partitions: &[Vec<Unit>], rows_min: usize, rows_max: usize) -> Self {
+        let left = |units: &Vec<Unit>| {
+            let rows = units.iter().map(|unit| unit.rows.len()).sum();
+            Mutex::new(Left { units: units.iter().cloned().collect(), rows })
+        };
+        Self { left: partitions.iter().map(left).collect(), rows_min, rows_max }
     }
 
     /// What the reader of `partition` should read next; `None`: there is nothing left.
     pub(crate) fn next(&self, partition: usize) -> Option<Unit> {
-        if let Some(own) = self.of(partition)?.pop_front() {
+        if let Some(own) = self.of(partition)?.take_first(self.rows_min, self.rows_max) {
             return Some(own);
         }
         loop {
-            let left = |&other: &usize| self.of(other).map_or(0, |units| units.len());
-            let fullest = (0..self.left.len()).max_by_key(left)?;
-            if left(&fullest) == 0 {
+            let rows = |&other: &usize| self.of(other).map_or(0, |left| left.rows);
+            let fullest = (0..self.left.len()).max_by_key(rows)?;
+            if rows(&fullest) == 0 {
                 return None;
             }
             // Its reader may have taken the last one meanwhile.
-            if let Some(morsel) = self.of(fullest)?.pop_back() {
+            if let Some(morsel) = self.of(fullest)?.take_last(self.rows_min, self.rows_max) {
                 return Some(morsel);
             }
         }
     }
 
-    fn of(&self, partition: usize) -> Option<MutexGuard<'_, VecDeque<Unit>>> {
+    fn of(&self, partition: usize) -> Option<MutexGuard<'_, Left>> {
         // A reader that panics does so outside of the lock.
         self.left.get(partition).map(|units| units.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn morsels(unit: &Unit, rows_max: usize) -> impl Iterator<Item = Unit> {
-    let rows = unit.rows.clone();
-    (rows.start / rows_max..rows.end.div_ceil(rows_max)).map(move |morsel| Unit {
-        rows: rows.start.max(morsel * rows_max)..rows.end.min((morsel + 1) * rows_max),
-        ..unit.clone()
-    })
+impl Left {
+    fn take_first(&mut self, rows_min: usize, rows_max: usize) -> Option<Unit> {
+        let wanted = (self.rows / TAKEN).clamp(rows_min, rows_max);
+        let unit = self.units.front_mut()?;
+        let next = unit.rows.start / rows_min * rows_min + rows_min;
+        let border = ((unit.rows.start + wanted) / rows_min * rows_min).max(next);
+        let taken = if border < unit.rows.end {
+            let taken = Unit { rows: unit.rows.start..border, ..unit.clone() };
+            unit.rows.start = border;
+            taken
+        } else {
+            self.units.pop_front()?
+        };
+        self.rows -= taken.rows.len();
+        Some(taken)
+    }
+
+    fn take_last(&mut self, rows_min: usize, rows_max: usize) -> Option<Unit> {
+        let wanted = (self.rows / TAKEN).clamp(rows_min, rows_max);
+        let unit = self.units.back_mut()?;
+        let last = (unit.rows.end - 1) / rows_min * rows_min;
+        let border = unit.rows.end.saturating_sub(wanted).next_multiple_of(rows_min).min(last);
+        let taken = if border > unit.rows.start {
+            let taken = Unit { rows: border..unit.rows.end, ..unit.clone() };
+            unit.rows.end = border;
+            taken
+        } else {
+            self.units.pop_back()?
+        };
+        self.rows -= taken.rows.len();
+        Some(taken)
+    }
 }
 
 #[cfg(test)]
@@ -67,16 +109,32 @@ mod tests {
         Unit { part, rows, time_range: (0, 0), accepted: None }
     }
 
+    fn all(morsels: &Morsels, partition: usize) -> Vec<std::ops::Range<usize>> {
+        std::iter::from_fn(|| morsels.next(partition)).map(|unit| unit.rows).collect()
+    }
+
     #[test]
-    fn a_unit_is_cut_at_places_that_do_not_depend_on_where_it_begins() {
-        let rows = |unit: Unit| morsels(&unit, 100).map(|morsel| morsel.rows).collect::<Vec<_>>();
-        assert_eq!(rows(unit(0, 0..205)), [0..100, 100..200, 200..205]);
-        assert_eq!(rows(unit(0, 99..101)), [99..100, 100..101]);
+    fn stretches_of_one_size_begin_at_places_that_do_not_depend_on_where_the_unit_begins() {
+        let cut = |rows| all(&Morsels::new(&[vec![unit(0, rows)]], 100, 100), 0);
+        assert_eq!(cut(0..205), [0..100, 100..200, 200..205]);
+        assert_eq!(cut(99..101), [99..100, 100..101]);
+        let stolen = Morsels::new(&[vec![], vec![unit(0, 99..205)]], 100, 100);
+        assert_eq!(all(&stolen, 0), [200..205, 100..200, 99..100]);
+    }
+
+    #[test]
+    fn stretches_get_smaller_as_less_is_left() {
+        let morsels = Morsels::new(&[vec![unit(0, 0..1000), unit(1, 0..300)]], 100, usize::MAX);
+        assert_eq!(
+            all(&morsels, 0),
+            [0..300, 300..500, 500..700, 700..800, 800..900, 900..1000, 0..100, 100..200, 200..300]
+        );
     }
 
     #[test]
     fn readers_take_their_own_first_and_then_the_last_of_the_fullest() {
-        let morsels = Morsels::new(&[vec![unit(0, 0..10)], vec![unit(1, 0..30)], vec![unit(2, 0..20)]], 10);
+        let partitions = [vec![unit(0, 0..10)], vec![unit(1, 0..30)], vec![unit(2, 0..20)]];
+        let morsels = Morsels::new(&partitions, 10, 10);
         let next = |partition| morsels.next(partition).map(|unit| (unit.part, unit.rows.start));
         assert_eq!([next(0), next(0), next(0)], [Some((0, 0)), Some((1, 20)), Some((2, 10))]);
         assert_eq!([next(1), next(2), next(2)], [Some((1, 0)), Some((2, 0)), Some((1, 10))]);
@@ -87,7 +145,8 @@ mod tests {
         #[test]
         fn whoever_reads_every_row_is_read_once(
             sizes in prop::collection::vec(prop::collection::vec((0usize..50, 1usize..200), 0..4), 1..4),
-            rows_max in 1usize..70,
+            rows_min in 1usize..70,
+            more in 0usize..100,
             readers in prop::collection::vec(0usize..4, 0..100),
         ) {
             let mut part = 0;
@@ -97,7 +156,7 @@ mod tests {
             };
             let partitions: Vec<Vec<Unit>> =
                 sizes.iter().map(|units| units.iter().map(|&size| next(size)).collect()).collect();
-            let morsels = Morsels::new(&partitions, rows_max);
+            let morsels = Morsels::new(&partitions, rows_min, rows_min + more);
             let all = readers.into_iter().map(|reader| reader % partitions.len()).chain(std::iter::repeat(0));
             let mut read: Vec<(usize, usize)> = Vec::new();
             let mut misses = 0;
