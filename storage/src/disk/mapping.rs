@@ -79,16 +79,6 @@ pub(crate) fn is_lost(bytes: &Buffer) -> bool {
     losses() > 0 && find(bytes.as_ptr() as usize).is_some_and(|slot| slot.is_lost.load(Ordering::Acquire))
 }
 
-/// Has bytes of a mapping read from the disk while the caller goes on: page faults would ask for a little at a time, and
-/// wait for it.
-pub(crate) fn read_ahead(bytes: &[u8]) {
-    let Some(installed) = INSTALLED.get() else { return };
-    let start = bytes.as_ptr() as usize;
-    let page = start / installed.page_bytes * installed.page_bytes;
-    // SAFETY: it is advice: memory stays as it is. Should there be no mapping, or no such bytes in its file, nothing is read.
-    unsafe { libc::madvise(page as *mut c_void, start + bytes.len() - page, libc::MADV_WILLNEED) };
-}
-
 /// How many times this process has met bytes that could not be read.
 pub fn losses() -> u64 {
     LOSSES.load(Ordering::Acquire)

@@ -16,7 +16,7 @@ use arrow::buffer::Buffer;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::disk::{Disk, DiskFile, is_lost, read_ahead};
+use crate::disk::{Disk, DiskFile, is_lost};
 use crate::error::{Result, StorageError};
 
 /// The bytes under one checksum.
@@ -226,21 +226,15 @@ impl CheckedFile {
         if range.is_empty() {
             return Ok(());
         }
-        let pages = range.start / PAGE_BYTES..(range.end - 1) / PAGE_BYTES + 1;
-        let Some(first) = pages.clone().find(|&page| !self.is_verified(page)) else { return Ok(()) };
-        read_ahead(&self.bytes[first * PAGE_BYTES..range.end]);
-        for page in first..pages.end {
+        for page in range.start / PAGE_BYTES..=(range.end - 1) / PAGE_BYTES {
+            let (word, bit) = (&self.verified[page / 64], 1 << (page % 64));
             // Two threads may verify one page at once: both find the same, and neither publishes data to the other.
-            if !self.is_verified(page) {
+            if word.load(Ordering::Relaxed) & bit == 0 {
                 self.verify_page(page)?;
-                self.verified[page / 64].fetch_or(1 << (page % 64), Ordering::Relaxed);
+                word.fetch_or(bit, Ordering::Relaxed);
             }
         }
         Ok(())
-    }
-
-    fn is_verified(&self, page: usize) -> bool {
-        self.verified[page / 64].load(Ordering::Relaxed) & (1 << (page % 64)) != 0
     }
 
     fn verify_page(&self, page: usize) -> Result<()> {
