@@ -166,17 +166,14 @@ impl<T: ArrowPrimitiveType, O: Fold<T::Native>> Accumulate for Folds<T, O> {
         values: &ArrayRef,
         groups: usize,
     ) -> Result<bool> {
-        // Where each row has a group of its own, values are better decoded once for all aggregates of them.
-        let RowGroups::One { group, .. } = rows else { return Ok(false) };
         let table = numbers::<T>(std::slice::from_ref(values))?.values();
         self.values.resize(groups, O::START);
         self.seen.add(rows, None, groups);
-        let own = &mut self.values[group];
-        *own = match codes {
-            CodeSlice::U8(codes) => fold_codes::<_, _, O>(*own, codes, table),
-            CodeSlice::U16(codes) => fold_codes::<_, _, O>(*own, codes, table),
-            CodeSlice::U32(codes) => fold_codes::<_, _, O>(*own, codes, table),
-        };
+        match codes {
+            CodeSlice::U8(codes) => fold_codes::<_, _, O>(&mut self.values, rows, codes, table),
+            CodeSlice::U16(codes) => fold_codes::<_, _, O>(&mut self.values, rows, codes, table),
+            CodeSlice::U32(codes) => fold_codes::<_, _, O>(&mut self.values, rows, codes, table),
+        }
         Ok(true)
     }
 
@@ -199,8 +196,19 @@ impl<T: ArrowPrimitiveType, O: Fold<T::Native>> Accumulate for Folds<T, O> {
     }
 }
 
-/// Folds the value under each code into `start`. As for plain values, folds do not wait for each other.
-fn fold_codes<K: ArrowNativeType, N: Copy, O: Fold<N>>(start: N, codes: &[K], table: &[N]) -> N {
+/// Folds the value under each row's code into its group. As for plain values, folds do not wait for each other.
+fn fold_codes<K: ArrowNativeType, N: Copy, O: Fold<N>>(
+    values: &mut [N],
+    rows: RowGroups<'_>,
+    codes: &[K],
+    table: &[N],
+) {
+    let group = match rows {
+        RowGroups::One { group, .. } => group,
+        RowGroups::Each(groups) => {
+            return fold_each::<_, O>(values, groups, |row| table[codes[row].as_usize()]);
+        }
+    };
     let mut lanes = [O::START; 8];
     let chunks = codes.chunks_exact(lanes.len());
     let rest = chunks.remainder();
@@ -210,7 +218,7 @@ fn fold_codes<K: ArrowNativeType, N: Copy, O: Fold<N>>(start: N, codes: &[K], ta
         }
     }
     let rest = rest.iter().map(|code| table[code.as_usize()]);
-    lanes.into_iter().chain(rest).fold(start, O::fold)
+    values[group] = lanes.into_iter().chain(rest).fold(values[group], O::fold);
 }
 
 /// Folds the value of each row into its group.

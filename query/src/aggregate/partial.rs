@@ -182,7 +182,9 @@ impl Partial {
             row_counts.add(rows, groups.len());
         }
         for (aggregate, accumulator) in plan.aggregates.iter().zip(accumulators) {
-            if let (None, [argument]) = (&aggregate.filter, aggregate.arguments.as_slice())
+            // Values that are wanted again, each by itself, are better decoded once.
+            if (aggregate.reads_alone || matches!(rows, RowGroups::One { .. }))
+                && let (None, [argument]) = (&aggregate.filter, aggregate.arguments.as_slice())
                 && let Some((codes, values)) = chunk.coded(argument)?
                 && accumulator.update_coded(rows, codes.slice(), &values, groups.len())?
             {

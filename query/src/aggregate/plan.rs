@@ -51,6 +51,8 @@ pub(super) struct Aggregate {
     pub(super) arguments: Vec<Input>,
     /// Which rows count; `None`: all.
     pub(super) filter: Option<Input>,
+    /// Whether nothing else is computed from the values of its arguments.
+    pub(super) reads_alone: bool,
 }
 
 /// How a result follows from aggregates, which are given by index.

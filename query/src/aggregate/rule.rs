@@ -11,6 +11,7 @@
 //! What is not recognised in full stays as it is: grouping sets, DISTINCT and ordered aggregates, keys of types that
 //! [`can_be_key`] does not name, expressions of kinds that are not listed in [`is_plain`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
@@ -36,13 +37,14 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use ovate_storage::TIME_COLUMN;
 use ovate_storage::time::{Granularity, Period, Zone};
 
-use super::accumulate::counts_rows;
+use super::accumulate::{counts_from_rows, counts_rows};
 use super::cache::PartialCache;
 use super::exec::CodedAggregateExec;
 use super::floats::CanonicalFloats;
 use super::plan::{Aggregate, AggregatePlan, Input, Key, KeySource, Outcome};
 use super::values::can_be_key;
 use crate::scan::SegmentScanExec;
+use crate::statistics::FromStatisticsExec;
 
 /// Replaces aggregates over scans by [`CodedAggregateExec`].
 #[derive(Debug)]
@@ -67,6 +69,10 @@ impl CodedAggregates {
 impl PhysicalOptimizerRule for CodedAggregates {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_down(|node| {
+            if node.downcast_ref::<FromStatisticsExec>().is_some() {
+                // It asks statistics of the aggregate as it is, and seldom has it run.
+                return Ok(Transformed::new(node, false, TreeNodeRecursion::Jump));
+            }
             Ok(match replacement(&node, self.cache.as_ref())? {
                 Some(replacement) => Transformed::yes(replacement),
                 None => Transformed::no(node),
@@ -170,6 +176,7 @@ impl Planner<'_> {
                 None => return Ok(None),
             }
         }
+        note_shared_columns(&keys, &mut aggregates);
         Ok(Some(AggregatePlan { keys, aggregates, results, schema: last.schema() }))
     }
 
@@ -193,7 +200,7 @@ impl Planner<'_> {
             same && other.arguments == arguments && other.filter == filter
         });
         Ok(Some(known.unwrap_or_else(|| {
-            aggregates.push(Aggregate { function, arguments, filter });
+            aggregates.push(Aggregate { function, arguments, filter, reads_alone: true });
             aggregates.len() - 1
         })))
     }
@@ -249,6 +256,25 @@ impl Planner<'_> {
             let index = *plan.projection.get(column.index())?;
             Some(Arc::new(Column::new(plan.schema.field(index).name(), index)))
         })
+    }
+}
+
+/// Finds the aggregates that read columns which others, or computed keys, read as well. What counts values reads none.
+fn note_shared_columns(keys: &[Key], aggregates: &mut [Aggregate]) {
+    let mut readers: HashMap<usize, usize> = HashMap::new();
+    let computed = keys.iter().filter_map(|key| match &key.source {
+        KeySource::Computed(input) => Some(input),
+        _ => None,
+    });
+    let read = aggregates.iter().filter(|aggregate| !counts_from_rows(aggregate));
+    let inputs = read.flat_map(|aggregate| aggregate.arguments.iter().chain(&aggregate.filter));
+    for column in computed.chain(inputs).flat_map(|input| &input.columns) {
+        *readers.entry(*column).or_default() += 1;
+    }
+    for aggregate in aggregates {
+        let mut columns = aggregate.arguments.iter().flat_map(|argument| &argument.columns);
+        aggregate.reads_alone =
+            counts_from_rows(aggregate) || columns.all(|column| readers.get(column).is_none_or(|&n| n == 1));
     }
 }
 

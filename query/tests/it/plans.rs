@@ -71,6 +71,25 @@ fn rows(from: i64, count: i64) -> Vec<(i64, Vec<Cell>)> {
 }
 
 #[tokio::test]
+async fn what_is_known_of_the_parts_is_answered_without_reading_a_row() {
+    let (store, _folder) = store();
+    let columns = [("city", ColumnType::String), ("level", ColumnType::Long)];
+    let datasource = declare(&store, "t", Granularity::day(), &columns);
+    append(&datasource, &rows(0, 100));
+    for plans_max in [0, 8] {
+        let engine = engine(&store, plans_max);
+        for wanted in ["COUNT(*)", "MAX(__time)", "MIN(__time), MAX(__time)"] {
+            let sql = format!("EXPLAIN ANALYZE SELECT {wanted} FROM t");
+            for _ in 0..2 {
+                let analysis = ask(&engine, &sql).await;
+                let plan = analysis.rows[0][0].as_str().unwrap();
+                assert!(plan.contains("FromStatisticsExec") && !plan.contains("rows_scanned"), "{plan}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_statement_that_comes_again_sees_the_rows_and_the_instants_of_its_own_moment() {
     // No row and one row at first; then rows in order, then late ones, sealed ones before hot ones.
     const STEPS: [(i64, i64); 8] =
