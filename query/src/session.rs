@@ -131,6 +131,8 @@ fn state(
     // Druid's clients print what they get: rows in one stream, batches as they come.
     settings.execution.coalesce_batches = true;
     settings.optimizer.skip_failed_rules = false;
+    // Scans narrow nothing by it that metadata does not answer already, and a plan that is tied to one cannot be reused.
+    settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     // Logical and physical plans disagree about whether some CASE can be NULL, which changes no value; comparing them
     // turns right statements into internal errors.
     settings.execution.skip_physical_aggregate_schema_check = true;

@@ -93,6 +93,9 @@ async fn statements_of_dashboards_are_planned_once() {
         "SELECT TIME_FLOOR(__time, 'PT1M'), SUM(level) FROM t \
          WHERE __time >= TIMESTAMP '2026-01-01 00:00:00' AND __time < TIMESTAMP '2026-01-02 00:00:00' GROUP BY 1",
         "SELECT COUNT(*) FROM t",
+        "SELECT MAX(__time) FROM t",
+        "SELECT MIN(level) FROM t",
+        "SELECT level FROM t ORDER BY level DESC LIMIT 3",
         "SELECT level FROM t WHERE __time >= CURRENT_TIMESTAMP - INTERVAL '1' HOUR",
         "SELECT level FROM t WHERE \"__time\" >= '2026-01-01 00:00:00.000000' AND \"__time\" < '2027-01-01 00:00:00.000000'",
         "SELECT COUNT(*), MAX(level) FROM t WHERE level = 7",
@@ -118,7 +121,7 @@ async fn what_depends_on_more_than_the_wording_is_planned_each_time() {
         "SELECT level FROM t WHERE __time >= TIMESTAMP '2026-01-01 00:00:00' AND level < 1767225600000 + 0 * level \
          AND __time <> TIMESTAMP '2026-01-01 00:00:00'",
         // What the LIMIT has found already is told to the scan.
-        "SELECT level FROM t ORDER BY level DESC LIMIT 3",
+        "SELECT level FROM t ORDER BY __time, level LIMIT 3",
         "SELECT a.level FROM t a JOIN t b ON a.level = b.level",
         "SELECT UUID()",
         "SELECT level, UUID() FROM t",

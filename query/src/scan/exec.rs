@@ -16,7 +16,7 @@ use datafusion::common::{ColumnStatistics, Result, ScalarValue, Statistics, inte
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr, Literal};
-use datafusion::physical_expr::utils::reassign_expr_columns;
+use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::{
@@ -34,6 +34,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
 };
+use ovate_storage::TIME_COLUMN;
 use ovate_storage::snapshot::{Part, Snapshot};
 
 use super::dictionaries::Dictionaries;
@@ -356,7 +357,7 @@ impl ExecutionPlan for SegmentScanExec {
         let propagation = FilterPushdownPropagation::with_parent_pushdown_result(refused);
         let mut dynamic = Vec::new();
         for pushed in pushed.parent_filters {
-            if phase == FilterPushdownPhase::Post && is_dynamic(&pushed.filter) {
+            if phase == FilterPushdownPhase::Post && narrows_time(&pushed.filter) {
                 dynamic.push(reassign_expr_columns(pushed.filter, &self.plan.schema)?);
             }
         }
@@ -413,8 +414,10 @@ fn with_literals(
         .data()
 }
 
-fn is_dynamic(filter: &Arc<dyn PhysicalExpr>) -> bool {
+/// Whether a filter is dynamic and speaks of the time: of others nothing is made.
+fn narrows_time(filter: &Arc<dyn PhysicalExpr>) -> bool {
     filter.downcast_ref::<DynamicFilterPhysicalExpr>().is_some()
+        && collect_columns(filter).iter().any(|column| column.name() == TIME_COLUMN)
 }
 
 fn collect_predicates(node: &Node, predicates: &mut Vec<Arc<dyn PhysicalExpr>>) {
