@@ -59,6 +59,17 @@ impl<'a> Chunk<'a> {
         Self { columns, rows, part_rows, by_code, decoded: Vec::new(), computed: Vec::new() }
     }
 
+    /// Some of the rows, given by their places among them.
+    pub(super) fn some(&mut self, places: &[u32]) -> Chunk<'_> {
+        let rows = places.iter().map(|&place| self.rows.nth(place as usize) as u32).collect();
+        Chunk::new(self.columns, Rows::positions(rows), self.part_rows, self.by_code)
+    }
+
+    /// Rows that are read of this part, at least.
+    pub(super) fn part_rows(&self) -> usize {
+        self.part_rows
+    }
+
     /// The values of a column in its SQL type.
     pub(super) fn decode(&mut self, index: usize) -> Result<ArrayRef> {
         if let Some((_, array)) = self.decoded.iter().find(|(decoded, _)| *decoded == index) {

@@ -28,6 +28,8 @@ use crate::scan::rows::Rows;
 
 /// Numbers remembered with their ids, by some bits of theirs: few enough to stay in the processor's caches.
 const RECENT: usize = 4096;
+/// Dictionaries with fewer values are looked up as codes are met.
+const IN_ORDER_MIN: usize = 64;
 /// Buckets remembered; beyond that times are scattered so widely that keeping them sorted would cost more.
 const BUCKETS_MAX: usize = 4096;
 
@@ -103,7 +105,11 @@ impl KeyIds {
                 PartColumn::Missing => ids.same = Some(NULL),
                 PartColumn::Coded(coded) => {
                     let source = Source { dictionary: &coded.dictionary, values: &coded.values, null: None };
-                    self.coded(&coded.codes, &source, &chunk.rows, ids.each())?;
+                    // Many of the values will be met, and a walk along all of them is faster than to look up half.
+                    let in_order = coded.sorted
+                        && coded.values.len() >= IN_ORDER_MIN
+                        && coded.values.len() <= 2 * chunk.part_rows();
+                    self.coded(&coded.codes, &source, in_order, &chunk.rows, ids.each())?;
                 }
                 PartColumn::Plain(_) => {
                     let array = chunk.decode(*index)?;
@@ -122,7 +128,7 @@ impl KeyIds {
                     };
                     let null = Some(results.len() - 1);
                     let source = Source { dictionary: &coded.dictionary, values: &results, null };
-                    self.coded(&coded.codes, &source, &chunk.rows, ids.each())?;
+                    self.coded(&coded.codes, &source, false, &chunk.rows, ids.each())?;
                 } else {
                     let array = chunk.evaluate(input)?;
                     self.plain(&array, ids.each())?;
@@ -146,11 +152,25 @@ impl KeyIds {
             + self.recent.capacity() * size_of::<(u64, u32)>()
     }
 
-    fn coded(&mut self, codes: &Codes, source: &Source<'_>, rows: &Rows, ids: &mut Vec<u32>) -> Result<()> {
+    fn coded(
+        &mut self,
+        codes: &Codes,
+        source: &Source<'_>,
+        in_order: bool,
+        rows: &Rows,
+        ids: &mut Vec<u32>,
+    ) -> Result<()> {
         let wanted = identity(source.dictionary);
         let at = self.remaps.iter().position(|remap| identity(&remap.dictionary) == wanted);
         let at = at.unwrap_or_else(|| {
-            let ids = vec![0; source.values.len()];
+            let ids = match source
+                .values
+                .as_string_view_opt()
+                .filter(|texts| in_order && texts.null_count() == 0)
+            {
+                Some(texts) => self.values.sorted_texts(texts.iter().map(Option::unwrap_or_default)),
+                None => vec![0; source.values.len()],
+            };
             self.remaps.push(Remap { dictionary: Arc::clone(source.dictionary), ids });
             self.remaps.len() - 1
         });

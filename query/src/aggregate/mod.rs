@@ -11,7 +11,7 @@
 //! * `cache`: groups of rows that never change, remembered.
 //! * `floats`: which numbers are one value, here and in DataFusion's operators.
 //! * `chunk`: some rows at hand, and what expressions give for them.
-//! * `keys`, `values`, `groups`, `table`: from rows to groups.
+//! * `keys`, `values`, `groups`, `table`: from rows to groups; `packed`: the short way there.
 //! * `accumulate`, `counts`, `folds`: what is known of each group.
 //! * `weights`: rows that are only counted, a combination of codes at a time.
 //!
@@ -28,6 +28,7 @@ mod floats;
 mod folds;
 mod groups;
 mod keys;
+mod packed;
 mod partial;
 mod plan;
 mod rule;

@@ -13,9 +13,10 @@ use super::chunk::{ByCode, Chunk};
 use super::counts::RowCounts;
 use super::groups::Groups;
 use super::keys::{Ids, KeyIds};
+use super::packed::{self, Packed};
 use super::plan::{AggregatePlan, Input, KeySource, Outcome};
 use super::weights::{Countable, ROWS_MAX, Weights};
-use crate::scan::column::{PartColumns, external};
+use crate::scan::column::{PartColumn, PartColumns, external};
 use crate::scan::rows::Rows;
 use crate::scan::stream::Selected;
 
@@ -59,6 +60,8 @@ pub(super) struct Partial {
     accumulators: Vec<Box<dyn Accumulate>>,
     /// The rows of each group, if some aggregate asks for them.
     row_counts: Option<RowCounts>,
+    /// The short way to groups, if keys are of the kind.
+    packed: Option<Packed>,
     by_code: ByCode,
     reservation: MemoryReservation,
     /// How rows are weighed, if every aggregate counts them, whatever is in them.
@@ -72,13 +75,9 @@ pub(super) struct Partial {
 impl Partial {
     /// No rows yet; memory is taken from `reservation`.
     pub(super) fn new(plan: Arc<AggregatePlan>, reservation: MemoryReservation) -> Result<Self> {
-        let keys: Vec<KeyIds> = plan
-            .schema
-            .fields()
-            .iter()
-            .take(plan.keys.len())
-            .map(|field| KeyIds::new(field.data_type().clone()))
-            .collect();
+        let fields = plan.schema.fields().iter().take(plan.keys.len());
+        let types: Vec<_> = fields.map(|field| field.data_type().clone()).collect();
+        let keys: Vec<KeyIds> = types.iter().cloned().map(KeyIds::new).collect();
         let accumulators = plan.aggregates.iter().map(accumulator).collect::<Result<_>>()?;
         let only_counts = plan.aggregates.iter().all(|a| a.filter.is_none() && counts_rows(&a.function));
         let mut partial = Self {
@@ -86,6 +85,7 @@ impl Partial {
             weights: only_counts.then(Weights::default),
             groups: Groups::new(keys.len()),
             ids: keys.iter().map(|_| Ids::default()).collect(),
+            packed: packed::fits(&types).then(Packed::default),
             by_code: ByCode::default(),
             row_groups: Vec::new(),
             plan,
@@ -174,10 +174,17 @@ impl Partial {
 
     fn update_chunk(&mut self, chunk: &mut Chunk<'_>) -> Result<()> {
         let plan = Arc::clone(&self.plan);
-        self.read_keys(chunk)?;
+        let is_packed = self.find_packed(chunk)?;
+        if !is_packed {
+            self.read_keys(chunk)?;
+        }
         let ends = self.ends();
         let Self { groups, ids, row_groups, accumulators, row_counts, .. } = self;
-        let rows = groups.assign(ids, &ends, chunk.rows.len(), row_groups);
+        let rows = if is_packed {
+            RowGroups::Each(row_groups)
+        } else {
+            groups.assign(ids, &ends, chunk.rows.len(), row_groups)
+        };
         if let Some(row_counts) = row_counts {
             row_counts.add(rows, groups.len());
         }
@@ -199,6 +206,51 @@ impl Partial {
             accumulator.update(rows, &arguments, filter.as_ref(), groups.len())?;
         }
         Ok(())
+    }
+
+    /// Finds the groups of a chunk's rows the short way; whether there is one.
+    fn find_packed(&mut self, chunk: &mut Chunk<'_>) -> Result<bool> {
+        let Some(mut packed) = self.packed.take() else { return Ok(false) };
+        let keys = self.plain_keys(chunk)?;
+        let is_found = match &keys {
+            Some(keys) => {
+                let (mut row_groups, mut unknown) = (std::mem::take(&mut self.row_groups), Vec::new());
+                let is_found = packed.read(keys, &mut row_groups, &mut unknown);
+                if is_found && !unknown.is_empty() {
+                    let mut some = chunk.some(&unknown);
+                    self.read_keys(&mut some)?;
+                    let ends = self.ends();
+                    let mut found = Vec::new();
+                    let found = self.groups.assign(&self.ids, &ends, unknown.len(), &mut found);
+                    for (at, &row) in unknown.iter().enumerate() {
+                        let group = match found {
+                            RowGroups::One { group, .. } => group as u32,
+                            RowGroups::Each(groups) => groups[at],
+                        };
+                        row_groups[row as usize] = group;
+                        packed.put(keys, row as usize, group);
+                    }
+                }
+                self.row_groups = row_groups;
+                is_found
+            }
+            None => false,
+        };
+        self.packed = Some(packed);
+        Ok(is_found)
+    }
+
+    /// The values of all keys, if all are columns without codes.
+    fn plain_keys(&self, chunk: &mut Chunk<'_>) -> Result<Option<Vec<ArrayRef>>> {
+        let mut keys = Vec::with_capacity(self.plan.keys.len());
+        for key in &self.plan.keys {
+            let KeySource::Column(index) = key.source else { return Ok(None) };
+            if !matches!(*chunk.columns.column(index)?, PartColumn::Plain(_)) {
+                return Ok(None);
+            }
+            keys.push(chunk.decode(index)?);
+        }
+        Ok(Some(keys))
     }
 
     /// Adds the groups of `other`.
@@ -287,7 +339,8 @@ impl Partial {
         let keys: usize = self.keys.iter().map(KeyIds::bytes).sum();
         let accumulators: usize = self.accumulators.iter().map(|accumulator| accumulator.bytes()).sum();
         let counts = self.row_counts.as_ref().map_or(0, RowCounts::bytes)
-            + self.weights.as_ref().map_or(0, Weights::bytes);
+            + self.weights.as_ref().map_or(0, Weights::bytes)
+            + self.packed.as_ref().map_or(0, Packed::bytes);
         self.reservation.try_resize(keys + accumulators + counts + self.groups.bytes() + self.by_code.bytes())
     }
 }

@@ -89,6 +89,8 @@ struct Texts {
     table: IdTable,
     /// How many of the texts are in the table.
     indexed: usize,
+    /// Texts in their order, as many as came in order.
+    sorted: Vec<u32>,
 }
 
 impl Values {
@@ -125,23 +127,39 @@ impl Values {
     /// The id of a text.
     pub(super) fn text(&mut self, text: &str) -> u32 {
         let Kind::Texts(texts) = &mut self.kind else { return NULL };
-        texts.index_all(&self.hasher);
-        let next = texts.ends.len() as u32;
-        let (bytes, ends) = (&texts.bytes, &texts.ends);
-        let same = |id: u32| slice(bytes, ends, id as usize) == text.as_bytes();
-        let id = texts.table.find_or_insert(self.hasher.text(text), next, same);
-        if id == next {
-            texts.push(text);
-            texts.indexed += 1;
-        }
-        FIRST + id
+        FIRST + texts.find_or_push(text, &self.hasher)
     }
 
     /// The id of a text that has none yet. It is not hashed before [`Self::text`] is called.
     pub(super) fn new_text(&mut self, text: &str) -> u32 {
         let Kind::Texts(texts) = &mut self.kind else { return NULL };
-        texts.push(text);
-        FIRST + texts.ends.len() as u32 - 1
+        FIRST + texts.push(text)
+    }
+
+    /// The ids of texts that come in their order, each once, as a sorted dictionary has them. One walk along those that came
+    /// so before: none is hashed while all did.
+    pub(super) fn sorted_texts<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) -> Vec<u32> {
+        let Kind::Texts(own) = &mut self.kind else { return vec![NULL; texts.len()] };
+        let known = std::mem::take(&mut own.sorted);
+        let are_all_sorted = known.len() == own.ends.len();
+        let mut sorted = Vec::with_capacity(known.len() + texts.len());
+        let mut ids = Vec::with_capacity(texts.len());
+        let mut left = known.into_iter().peekable();
+        for text in texts {
+            while let Some(less) = left.next_if(|&id| own.get(id as usize) < text) {
+                sorted.push(less);
+            }
+            let id = match left.next_if(|&id| own.get(id as usize) == text) {
+                Some(id) => id,
+                None if are_all_sorted => own.push(text),
+                None => own.find_or_push(text, &self.hasher),
+            };
+            sorted.push(id);
+            ids.push(FIRST + id);
+        }
+        sorted.extend(left);
+        own.sorted = sorted;
+        ids
     }
 
     /// The id here of each id of `other`.
@@ -149,6 +167,13 @@ impl Values {
         let mut ids = vec![0, NULL];
         match &other.kind {
             Kind::Words(words, _) => ids.extend(words.iter().map(|&word| self.word(word))),
+            Kind::Texts(texts) if texts.sorted.len() == texts.ends.len() => {
+                let in_order = self.sorted_texts(texts.sorted.iter().map(|&id| texts.get(id as usize)));
+                ids.resize(FIRST as usize + texts.ends.len(), NULL);
+                for (&theirs, own) in texts.sorted.iter().zip(in_order) {
+                    ids[(FIRST + theirs) as usize] = own;
+                }
+            }
             Kind::Texts(texts) => {
                 ids.extend((0..texts.ends.len()).map(|i| self.text(texts.get(i))));
             }
@@ -187,7 +212,10 @@ impl Values {
         match &self.kind {
             Kind::Words(words, table) => words.capacity() * size_of::<u64>() + table.bytes(),
             Kind::Texts(texts) => {
-                texts.bytes.capacity() + texts.ends.capacity() * size_of::<usize>() + texts.table.bytes()
+                texts.bytes.capacity()
+                    + texts.ends.capacity() * size_of::<usize>()
+                    + texts.sorted.capacity() * size_of::<u32>()
+                    + texts.table.bytes()
             }
         }
     }
@@ -199,9 +227,23 @@ impl Texts {
         std::str::from_utf8(slice(&self.bytes, &self.ends, index)).unwrap_or_default()
     }
 
-    fn push(&mut self, text: &str) {
+    fn push(&mut self, text: &str) -> u32 {
         self.bytes.extend_from_slice(text.as_bytes());
         self.ends.push(self.bytes.len());
+        self.ends.len() as u32 - 1
+    }
+
+    fn find_or_push(&mut self, text: &str, hasher: &KeyHasher) -> u32 {
+        self.index_all(hasher);
+        let next = self.ends.len() as u32;
+        let (bytes, ends) = (&self.bytes, &self.ends);
+        let same = |id: u32| slice(bytes, ends, id as usize) == text.as_bytes();
+        let id = self.table.find_or_insert(hasher.text(text), next, same);
+        if id == next {
+            self.push(text);
+            self.indexed += 1;
+        }
+        id
     }
 
     fn index_all(&mut self, hasher: &KeyHasher) {
@@ -230,6 +272,8 @@ fn primitive<T: Word>(words: &[u64], ids: &[u32]) -> ArrayRef {
 mod tests {
     use super::*;
     use arrow::array::{Array, AsArray};
+    use proptest::prelude::*;
+    use std::collections::{BTreeSet, HashMap};
 
     #[test]
     fn a_text_has_one_id_however_it_came() {
@@ -256,6 +300,44 @@ mod tests {
         let mut values = Values::new(DataType::Int32);
         let id = values.word(Int32Type::word(-5));
         assert_eq!(values.array(&[id]).unwrap().as_primitive::<Int32Type>().value(0), -5);
+    }
+
+    proptest! {
+        #[test]
+        fn texts_have_one_id_whether_they_come_in_order_or_not(
+            steps in prop::collection::vec((any::<bool>(), prop::collection::btree_set(0u8..30, 0..20)), 0..8),
+            others in prop::collection::vec((any::<bool>(), prop::collection::btree_set(0u8..40, 0..20)), 0..4),
+        ) {
+            let name = |number: &u8| format!("text number {number:02}");
+            let fill = |values: &mut Values, steps: Vec<(bool, BTreeSet<u8>)>| {
+                let mut ids = HashMap::new();
+                for (in_order, numbers) in steps {
+                    let texts: Vec<String> = numbers.iter().map(name).collect();
+                    let given = if in_order {
+                        values.sorted_texts(texts.iter().map(String::as_str))
+                    } else {
+                        texts.iter().rev().map(|text| values.text(text)).rev().collect()
+                    };
+                    for (text, id) in texts.into_iter().zip(given) {
+                        assert_eq!(*ids.entry(text).or_insert(id), id);
+                    }
+                }
+                ids
+            };
+            let (mut own, mut other) = (Values::new(DataType::Utf8View), Values::new(DataType::Utf8View));
+            let (mut ids, other_ids) = (fill(&mut own, steps), fill(&mut other, others));
+            let translated = own.merge(&other);
+            for (text, id) in other_ids {
+                let here = translated[id as usize];
+                prop_assert_eq!(*ids.entry(text).or_insert(here), here);
+            }
+            let distinct: BTreeSet<u32> = ids.values().copied().collect();
+            prop_assert_eq!((distinct.len(), own.end()), (ids.len(), FIRST + ids.len() as u32));
+            for (text, id) in ids {
+                let array = own.array(&[id]).unwrap();
+                prop_assert_eq!(array.as_string_view().value(0), text);
+            }
+        }
     }
 
     #[test]
