@@ -59,6 +59,11 @@ impl Groups {
         self.len
     }
 
+    /// Whether groups are found by hash: there are too many for an array.
+    pub(super) fn are_hashed(&self) -> bool {
+        !matches!(self.lookup, Lookup::Dense(_))
+    }
+
     /// The ids of one key, by group.
     pub(super) fn ids(&self, key: usize) -> &[u32] {
         &self.keys[key]

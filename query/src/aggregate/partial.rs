@@ -211,7 +211,7 @@ impl Partial {
     /// Finds the groups of a chunk's rows the short way; whether there is one.
     fn find_packed(&mut self, chunk: &mut Chunk<'_>) -> Result<bool> {
         let Some(mut packed) = self.packed.take() else { return Ok(false) };
-        let keys = self.plain_keys(chunk)?;
+        let keys = self.key_values(chunk)?;
         let is_found = match &keys {
             Some(keys) => {
                 let (mut row_groups, mut unknown) = (std::mem::take(&mut self.row_groups), Vec::new());
@@ -240,17 +240,19 @@ impl Partial {
         Ok(is_found)
     }
 
-    /// The values of all keys, if all are columns without codes.
-    fn plain_keys(&self, chunk: &mut Chunk<'_>) -> Result<Option<Vec<ArrayRef>>> {
-        let mut keys = Vec::with_capacity(self.plan.keys.len());
+    /// The values of all keys, if all are columns, unless they have codes that lead to their groups as fast.
+    fn key_values(&self, chunk: &mut Chunk<'_>) -> Result<Option<Vec<ArrayRef>>> {
+        let mut is_worth_it = self.groups.are_hashed();
+        let mut columns = Vec::with_capacity(self.plan.keys.len());
         for key in &self.plan.keys {
             let KeySource::Column(index) = key.source else { return Ok(None) };
-            if !matches!(*chunk.columns.column(index)?, PartColumn::Plain(_)) {
-                return Ok(None);
-            }
-            keys.push(chunk.decode(index)?);
+            is_worth_it |= matches!(*chunk.columns.column(index)?, PartColumn::Plain(_));
+            columns.push(index);
         }
-        Ok(Some(keys))
+        if !is_worth_it {
+            return Ok(None);
+        }
+        columns.into_iter().map(|index| chunk.decode(index)).collect::<Result<_>>().map(Some)
     }
 
     /// Adds the groups of `other`.
