@@ -57,16 +57,8 @@ impl Packed {
         if self.slots.is_empty() {
             self.slots = vec![Slot { word: 0, group: NONE }; SLOTS_MIN];
         }
-        // First where each word is if no other has taken its place, without a branch: so that the processor waits for many
-        // places at once.
         groups.clear();
-        groups.extend(self.words.iter().map(|&word| {
-            let slot = self.slots[self.home(word)];
-            if slot.word == word { slot.group } else { NONE }
-        }));
-        for (group, &word) in groups.iter_mut().zip(&self.words).filter(|(group, _)| **group == NONE) {
-            *group = self.slots[self.place(word)].group;
-        }
+        groups.extend(self.words.iter().map(|&word| self.find(word)));
         unknown.clear();
         if keys.iter().any(|key| key.null_count() > 0) {
             // What stands under a NULL is no value.
@@ -106,14 +98,14 @@ impl Packed {
         self.slots.capacity() * size_of::<Slot>() + self.words.capacity() * size_of::<u64>()
     }
 
-    fn home(&self, word: u64) -> usize {
-        self.hasher.word(word) as usize & (self.slots.len() - 1)
+    fn find(&self, word: u64) -> u32 {
+        self.slots[self.place(word)].group
     }
 
     /// Where the word is, or would be.
     fn place(&self, word: u64) -> usize {
         let mask = self.slots.len() - 1;
-        let mut at = self.home(word);
+        let mut at = self.hasher.word(word) as usize & mask;
         while self.slots[at].group != NONE && self.slots[at].word != word {
             at = (at + 1) & mask;
         }
