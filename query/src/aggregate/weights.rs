@@ -33,7 +33,7 @@ const LANES: usize = 4;
 const ROWS_PER_COMBINATION_MIN: usize = 4;
 /// After so many rows it is asked whether weighing saves anything: fewer than half of them must be the first of their
 /// combination.
-const TRIAL_ROWS: usize = 4096;
+const TRIAL_ROWS: usize = 16 << 10;
 /// More numbers than this crowd the slots.
 const SLOTS_USED_MAX: usize = (1 << SLOT_BITS) / 4;
 
@@ -122,7 +122,7 @@ impl Weights {
         let slots = &mut self.slots;
         // The first row of each number, and the number's slot.
         let mut firsts: Vec<(usize, u32)> = Vec::new();
-        let mut index = 0;
+        let (mut index, mut is_futile) = (0, false);
         for numbers in numbers.chunks(TRIAL_ROWS) {
             for number in numbers {
                 let number = number.as_usize() as u32;
@@ -143,8 +143,10 @@ impl Weights {
                 }
                 index += 1;
             }
-            self.is_futile = firsts.len() * 2 > index || firsts.len() > SLOTS_USED_MAX;
-            if self.is_futile {
+            is_futile = firsts.len() * 2 > index || firsts.len() > SLOTS_USED_MAX;
+            if is_futile {
+                // A few rows say nothing of the next.
+                self.is_futile = index >= TRIAL_ROWS;
                 break;
             }
         }
@@ -152,7 +154,7 @@ impl Weights {
             |&(_, at): &(usize, u32)| i64::from(std::mem::replace(&mut slots[at as usize], (NONE, 0)).1);
         let weights = firsts.iter().map(take).collect();
         let representatives = firsts.iter().map(|&(first, _)| rows.nth(first) as u32).collect();
-        (!self.is_futile).then_some((representatives, weights))
+        (!is_futile).then_some((representatives, weights))
     }
 
     /// Bytes taken.
