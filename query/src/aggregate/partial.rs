@@ -212,32 +212,27 @@ impl Partial {
     fn find_packed(&mut self, chunk: &mut Chunk<'_>) -> Result<bool> {
         let Some(mut packed) = self.packed.take() else { return Ok(false) };
         let keys = self.key_values(chunk)?;
-        let is_found = match &keys {
-            Some(keys) => {
-                let (mut row_groups, mut unknown) = (std::mem::take(&mut self.row_groups), Vec::new());
-                let is_found = packed.read(keys, &mut row_groups, &mut unknown);
-                if is_found && !unknown.is_empty() {
-                    let mut some = chunk.some(&unknown);
-                    self.read_keys(&mut some)?;
-                    let ends = self.ends();
-                    let mut found = Vec::new();
-                    let found = self.groups.assign(&self.ids, &ends, unknown.len(), &mut found);
-                    for (at, &row) in unknown.iter().enumerate() {
-                        let group = match found {
-                            RowGroups::One { group, .. } => group as u32,
-                            RowGroups::Each(groups) => groups[at],
-                        };
-                        row_groups[row as usize] = group;
-                        packed.put(keys, row as usize, group);
-                    }
+        if let Some(keys) = &keys {
+            let (mut row_groups, mut unknown) = (std::mem::take(&mut self.row_groups), Vec::new());
+            packed.read(keys, &mut row_groups, &mut unknown)?;
+            if !unknown.is_empty() {
+                self.read_keys(&mut chunk.some(&unknown))?;
+                let ends = self.ends();
+                let mut found = Vec::new();
+                let found = self.groups.assign(&self.ids, &ends, unknown.len(), &mut found);
+                for (at, &row) in unknown.iter().enumerate() {
+                    let group = match found {
+                        RowGroups::One { group, .. } => group as u32,
+                        RowGroups::Each(groups) => groups[at],
+                    };
+                    row_groups[row as usize] = group;
+                    packed.put(keys, row as usize, group);
                 }
-                self.row_groups = row_groups;
-                is_found
             }
-            None => false,
-        };
+            self.row_groups = row_groups;
+        }
         self.packed = Some(packed);
-        Ok(is_found)
+        Ok(keys.is_some())
     }
 
     /// The values of all keys, if all are columns, unless they have codes that lead to their groups as fast.
@@ -267,7 +262,7 @@ impl Partial {
             self.ids[key].each().extend(ids);
         }
         let states = other.states()?;
-        self.join(other.groups.len(), other.row_counts(), &states)
+        self.join(other.groups.len(), counted(other.row_counts.as_ref()), &states)
     }
 
     /// Adds the groups of a tally.
@@ -298,18 +293,14 @@ impl Partial {
         Ok(Tally {
             keys: self.key_columns()?,
             states,
-            rows: self.row_counts().to_vec(),
+            rows: counted(self.row_counts.as_ref()).to_vec(),
             groups: self.groups.len(),
         })
     }
 
     fn states(&mut self) -> Result<Vec<Vec<ArrayRef>>> {
-        let rows = self.row_counts.as_ref().map_or(&[][..], RowCounts::values);
+        let rows = counted(self.row_counts.as_ref());
         self.accumulators.iter_mut().map(|own| own.state(rows)).collect()
-    }
-
-    fn row_counts(&self) -> &[i64] {
-        self.row_counts.as_ref().map_or(&[], RowCounts::values)
     }
 
     fn key_columns(&self) -> Result<Vec<ArrayRef>> {
@@ -320,7 +311,7 @@ impl Partial {
     /// One row for each group.
     pub(super) fn finish(mut self) -> Result<RecordBatch> {
         let mut columns = self.key_columns()?;
-        let rows = self.row_counts.as_ref().map_or(&[][..], RowCounts::values);
+        let rows = counted(self.row_counts.as_ref());
         let accumulators = self.accumulators.iter_mut();
         let finished: Vec<ArrayRef> = accumulators.map(|own| own.finish(rows)).collect::<Result<_>>()?;
         for result in &self.plan.results {
@@ -345,6 +336,11 @@ impl Partial {
             + self.packed.as_ref().map_or(0, Packed::bytes);
         self.reservation.try_resize(keys + accumulators + counts + self.groups.bytes() + self.by_code.bytes())
     }
+}
+
+/// The rows of each group; none if they are not counted.
+fn counted(row_counts: Option<&RowCounts>) -> &[i64] {
+    row_counts.map_or(&[], RowCounts::values)
 }
 
 /// Sums over counts; NULL where the sum is.
