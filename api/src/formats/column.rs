@@ -1,14 +1,14 @@
 //! One column of a batch, ready to be written cell by cell.
 //!
 //! A batch is prepared once: every array is brought to one of a few types (dictionaries are unfolded, narrow
-//! integers widened, decimals become doubles), and the row loop then only matches on a small enum. Nothing is
-//! allocated per cell except for stringified arrays.
+//! integers widened, decimals become doubles), strings that many rows share are searched for what needs an escape, and
+//! the row loop then only matches on a small enum. Nothing is allocated per cell except for stringified arrays.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int64Array, ListArray, StringArray,
-    StringViewArray, StructArray, TimestampMillisecondArray, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int64Array, ListArray,
+    MAX_INLINE_VIEW_LEN, StringArray, StringViewArray, StructArray, TimestampMillisecondArray, UInt64Array,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
@@ -19,7 +19,7 @@ use ovate_storage::time::Zone;
 
 use super::instant::write_instant;
 use super::number::{write_double, write_float, write_long, write_unsigned};
-use super::text::{Escape, write_csv_field, write_string};
+use super::text::{Escape, is_plain, write_csv_field, write_plain_string, write_string};
 
 /// How an array inside a cell is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,8 @@ pub(crate) enum Lists {
 
 #[derive(Debug)]
 enum Values {
-    View(StringViewArray),
+    /// Strings, and whether all of them are plain: see [`all_plain`].
+    View(StringViewArray, bool),
     Text(StringArray),
     Long(Int64Array),
     Unsigned(UInt64Array),
@@ -84,7 +85,7 @@ impl Column {
             return;
         }
         match &self.values {
-            Values::View(array) => write_csv_field(out, array.value(row)),
+            Values::View(array, _) => write_csv_field(out, array.value(row)),
             Values::Text(array) => write_csv_field(out, array.value(row)),
             Values::Instant(array) => write_instant(out, array.value(row), zone),
             Values::Float(array) => write_float(out, array.value(row)),
@@ -114,7 +115,10 @@ impl Column {
 impl Values {
     fn prepare(array: &ArrayRef) -> Result<Self, ArrowError> {
         Ok(match array.data_type() {
-            DataType::Utf8View => Self::View(array.as_string_view().clone()),
+            DataType::Utf8View => {
+                let views = array.as_string_view();
+                Self::View(views.clone(), all_plain(views))
+            }
             DataType::Utf8 => Self::Text(array.as_string::<i32>().clone()),
             DataType::Int64 => Self::Long(array.as_primitive::<Int64Type>().clone()),
             DataType::UInt64 => Self::Unsigned(array.as_primitive::<UInt64Type>().clone()),
@@ -142,7 +146,7 @@ impl Values {
 
     fn is_null(&self, row: usize) -> bool {
         match self {
-            Self::View(array) => array.is_null(row),
+            Self::View(array, _) => array.is_null(row),
             Self::Text(array) => array.is_null(row),
             Self::Long(array) => array.is_null(row),
             Self::Unsigned(array) => array.is_null(row),
@@ -170,7 +174,8 @@ impl Values {
             return;
         }
         match self {
-            Self::View(array) => write_string(out, array.value(row), escape),
+            Self::View(array, true) => write_plain_string(out, array.value(row)),
+            Self::View(array, false) => write_string(out, array.value(row), escape),
             Self::Text(array) => write_string(out, array.value(row), escape),
             Self::Long(array) => write_long(out, array.value(row)),
             Self::Unsigned(array) => write_unsigned(out, array.value(row)),
@@ -211,12 +216,30 @@ impl Values {
 
     fn write_csv_item(&self, out: &mut Vec<u8>, item: usize) {
         match self {
-            Self::View(array) if array.is_valid(item) => write_csv_field(out, array.value(item)),
+            Self::View(array, _) if array.is_valid(item) => write_csv_field(out, array.value(item)),
             Self::Text(array) if array.is_valid(item) => write_csv_field(out, array.value(item)),
             values if values.is_null(item) => {}
             values => values.write_nested(out, item, Escape::Inner),
         }
     }
+}
+
+/// Where no more bytes than these stand behind the views for each row, all of them are looked at.
+const LOOKED_AT_BYTES: usize = 32;
+
+/// Whether no string needs an escape. Rows of a dictionary column share the bytes of its values, so that these are looked
+/// at once a batch instead of once a row. `false` also where more text stands behind the views than a look is worth.
+fn all_plain(array: &StringViewArray) -> bool {
+    const SPACES: u128 = u128::from_ne_bytes([b' '; 16]);
+    let inline = |view: &u128| {
+        let length = *view as u32;
+        // Spaces stand for the length, which comes first, and for what follows the string.
+        length > MAX_INLINE_VIEW_LEN || is_plain(&((view >> 32) | (SPACES << (8 * length))).to_ne_bytes())
+    };
+    let shared: usize = array.data_buffers().iter().map(|buffer| buffer.len()).sum();
+    shared <= LOOKED_AT_BYTES * array.len()
+        && array.data_buffers().iter().all(|buffer| is_plain(buffer))
+        && array.views().iter().all(inline)
 }
 
 /// The type that stands for `other`, which has no case of its own.

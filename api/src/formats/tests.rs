@@ -288,3 +288,26 @@ fn format_names_know_no_case() {
     assert_eq!(ResultFormat::parse("CSV"), Some(ResultFormat::Csv));
     assert_eq!(ResultFormat::parse("nope"), None);
 }
+
+proptest::proptest! {
+    /// Codes into a dictionary, as a scan gives them: whether its strings are looked at once or one by one is not seen.
+    #[test]
+    fn strings_of_a_dictionary_read_back(
+        values in proptest::collection::vec("[a-z\\\\\"\n\u{1f600}]{0,20}|[a-z]{0,20}", 1..4),
+        codes in proptest::collection::vec(proptest::option::of(0_usize..8), 1..40),
+        skipped in 0_usize..8,
+    ) {
+        let code = |code: &Option<usize>| code.map(|code| (code % values.len()) as i32);
+        let keys: Int32Array = codes.iter().map(code).collect();
+        let dictionary: StringViewArray = values.iter().map(Some).collect();
+        let strings = arrow::compute::take(&dictionary, &keys, None).unwrap();
+        let skipped = skipped.min(strings.len());
+        let strings = strings.slice(skipped, strings.len() - skipped);
+
+        let table = Table(vec![column("s", "STRING", "VARCHAR", Arc::clone(&strings))]);
+        let style = ResultStyle { format: ResultFormat::Array, ..ResultStyle::default() };
+        let read: Vec<[Option<String>; 1]> = serde_json::from_str(&table.written(style, Zone::UTC)).unwrap();
+        let meant = arrow::array::AsArray::as_string_view(&strings).iter().map(|text| [text.map(str::to_owned)]);
+        proptest::prop_assert_eq!(read, meant.collect::<Vec<_>>());
+    }
+}

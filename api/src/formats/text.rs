@@ -50,6 +50,9 @@ const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 /// Appends `value` with its quotes.
 pub(crate) fn write_string(out: &mut Vec<u8>, value: &str, escape: Escape) {
     let bytes = value.as_bytes();
+    if is_plain(bytes) {
+        return write_plain_string(out, value);
+    }
     out.reserve(bytes.len() + 2);
     out.push(b'"');
     let mut done = 0;
@@ -62,6 +65,23 @@ pub(crate) fn write_string(out: &mut Vec<u8>, value: &str, escape: Escape) {
         done = at + write_escape(out, value, at, class, escape);
     }
     out.extend_from_slice(&bytes[done..]);
+    out.push(b'"');
+}
+
+/// Whether no byte needs a look. Nearly every string is of this kind: bytes are looked at many at a time, without a
+/// branch between them, so that most of a long result is copied and not walked through.
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    let needs_look = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte >= 0xf0);
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    let any = |bytes: &[u8]| bytes.iter().fold(false, |any, &byte| any | needs_look(byte));
+    !blocks.iter().any(|block| any(block)) && !any(rest)
+}
+
+/// Appends with its quotes a `value` of which [`is_plain`] is known.
+pub(crate) fn write_plain_string(out: &mut Vec<u8>, value: &str) {
+    out.reserve(value.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(value.as_bytes());
     out.push(b'"');
 }
 
@@ -156,6 +176,22 @@ mod tests {
         assert_eq!(csv(r"back\slash"), r"back\slash");
         assert_eq!(csv(""), "");
         assert_eq!(csv("\""), r#""""""#);
+    }
+
+    #[test]
+    fn what_is_plain_has_no_byte_of_another_class_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for at in [0, 3, 15, 16, 20, 31, 32] {
+                let mut text = [b'a'; 33];
+                text[at] = byte;
+                assert_eq!(
+                    is_plain(&text),
+                    CLASS[usize::from(byte)] == PLAIN && byte < 0xf8,
+                    "{byte} at {at}"
+                );
+            }
+        }
+        assert!(is_plain(b""));
     }
 
     proptest::proptest! {
