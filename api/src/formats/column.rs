@@ -10,6 +10,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int64Array, ListArray,
     MAX_INLINE_VIEW_LEN, StringArray, StringViewArray, StructArray, TimestampMillisecondArray, UInt64Array,
 };
+use arrow::buffer::Buffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Field, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMillisecondType, UInt64Type,
@@ -236,7 +237,7 @@ fn all_plain(array: &StringViewArray) -> bool {
         // Spaces stand for the length, which comes first, and for what follows the string.
         length > MAX_INLINE_VIEW_LEN || is_plain(&((view >> 32) | (SPACES << (8 * length))).to_ne_bytes())
     };
-    let shared: usize = array.data_buffers().iter().map(|buffer| buffer.len()).sum();
+    let shared: usize = array.data_buffers().iter().map(Buffer::len).sum();
     shared <= LOOKED_AT_BYTES * array.len()
         && array.data_buffers().iter().all(|buffer| is_plain(buffer))
         && array.views().iter().all(inline)
