@@ -28,6 +28,7 @@ use futures::stream;
 use ovate_storage::disk::losses;
 
 use super::cache::{CacheUse, PIECE_ROWS, PartialCache, Question, Recall};
+use super::leading::Leading;
 use super::partial::Partial;
 use super::plan::{AggregatePlan, Input, KeySource};
 use crate::scan::SegmentScanExec;
@@ -45,6 +46,8 @@ pub(crate) struct CodedAggregateExec {
     /// A [`SegmentScanExec`].
     scan: Arc<dyn ExecutionPlan>,
     cache: Option<Arc<PartialCache>>,
+    /// Which groups are wanted, if not all.
+    leading: Option<Leading>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -66,9 +69,20 @@ impl CodedAggregateExec {
             plan: Arc::new(plan),
             scan,
             cache,
+            leading: None,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+
+    /// The same, where no more groups are wanted than these.
+    pub(super) fn with_leading(&self, leading: Leading) -> Self {
+        Self { leading: Some(leading), ..self.clone() }
+    }
+
+    /// Which of the results is this column of the schema; `None`: it is a key.
+    pub(super) fn result_of(&self, column: usize) -> Option<usize> {
+        column.checked_sub(self.plan.keys.len())
     }
 
     fn with_scan(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -254,11 +268,12 @@ impl ExecutionPlan for CodedAggregateExec {
         let batch_rows = context.session_config().batch_size().max(1);
         let consumer = MemoryConsumer::new("CodedAggregateExec").register(context.memory_pool());
         let none = Partial::new(Arc::clone(&self.plan), consumer)?;
+        let leading = self.leading;
         let rows = async move {
             let merged = merged(none, parts).await?;
             let timer = baseline.elapsed_compute().timer();
             groups.add(merged.len());
-            let rows = merged.finish()?;
+            let rows = merged.finish(leading.as_ref())?;
             drop(timer);
             baseline.record_output(rows.num_rows());
             Ok(rows)
@@ -326,6 +341,9 @@ fn cut(rows: &RecordBatch, batch_rows: usize) -> Vec<Result<RecordBatch>> {
 
 impl DisplayAs for CodedAggregateExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CodedAggregateExec: {}", self.plan)
+        write!(f, "CodedAggregateExec: {}", self.plan)?;
+        let Some(Leading { result, options, fetch }) = &self.leading else { return Ok(()) };
+        let name = self.plan.schema.field(self.plan.keys.len() + result).name();
+        write!(f, ", first={fetch} by {name} {}", if options.descending { "DESC" } else { "ASC" })
     }
 }

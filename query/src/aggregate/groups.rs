@@ -1,9 +1,9 @@
 //! From the ids of a row's keys to the number of its group.
 //!
-//! Where all rows at hand have the same ids there is one group to find. Otherwise the ids of all keys are packed into one number, with as many bits for each key as its ids need so far. While all
-//! of them need few bits the number indexes an array; then it is hashed; and only when it does not fit into 64 bits
-//! are the ids compared one by one. When a key outgrows its bits, the table is laid out anew: that costs as much as
-//! there are groups, and happens once per doubling.
+//! Where all rows at hand have the same ids there is one group to find. Otherwise the ids of all keys are packed into one
+//! number, with as many bits for each key as its ids need so far. While all of them need few bits the number indexes an
+//! array; then it is hashed; and only when it does not fit into 64 bits are the ids compared one by one. When a key
+//! outgrows its bits, the table is laid out anew: that costs as much as there are groups, and happens once per doubling.
 
 use super::accumulate::RowGroups;
 use super::keys::Ids;

@@ -13,6 +13,7 @@
 //! * `chunk`: some rows at hand, and what expressions give for them.
 //! * `keys`, `values`, `groups`, `table`: from rows to groups; `packed`: the short way there.
 //! * `accumulate`, `counts`, `folds`: what is known of each group.
+//! * `leading`: groups that cannot be among the first of an order never become rows.
 //! * `weights`: rows that are only counted, a combination of codes at a time.
 //!
 //! Invariants: results, their types and their NULLs are those of DataFusion's own aggregation. Memory is taken from the
@@ -28,6 +29,7 @@ mod floats;
 mod folds;
 mod groups;
 mod keys;
+mod leading;
 mod packed;
 mod partial;
 mod plan;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch, new_empty_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch, UInt32Array, new_empty_array,
+};
+use arrow::compute::take_arrays;
 use arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::memory_pool::MemoryReservation;
@@ -13,6 +16,7 @@ use super::chunk::{ByCode, Chunk};
 use super::counts::RowCounts;
 use super::groups::Groups;
 use super::keys::{Ids, KeyIds};
+use super::leading::Leading;
 use super::packed::{self, Packed};
 use super::plan::{AggregatePlan, Input, KeySource, Outcome};
 use super::weights::{Countable, ROWS_MAX, Weights};
@@ -291,7 +295,7 @@ impl Partial {
     pub(super) fn tally(mut self) -> Result<Tally> {
         let states = self.states()?;
         Ok(Tally {
-            keys: self.key_columns()?,
+            keys: self.key_columns(None)?,
             states,
             rows: counted(self.row_counts.as_ref()).to_vec(),
             groups: self.groups.len(),
@@ -303,23 +307,43 @@ impl Partial {
         self.accumulators.iter_mut().map(|own| own.state(rows)).collect()
     }
 
-    fn key_columns(&self) -> Result<Vec<ArrayRef>> {
+    /// The keys of these groups, or of all.
+    fn key_columns(&self, groups: Option<&[u32]>) -> Result<Vec<ArrayRef>> {
         let keys = self.keys.iter().enumerate();
-        keys.map(|(key, values)| values.values.array(self.groups.ids(key))).collect()
+        let column = |(key, ids): (usize, &KeyIds)| {
+            let all = self.groups.ids(key);
+            match groups {
+                Some(groups) => {
+                    let some: Vec<u32> = groups.iter().map(|&group| all[group as usize]).collect();
+                    ids.values.array(&some)
+                }
+                None => ids.values.array(all),
+            }
+        };
+        keys.map(column).collect()
     }
 
-    /// One row for each group.
-    pub(super) fn finish(mut self) -> Result<RecordBatch> {
-        let mut columns = self.key_columns()?;
+    /// One row for each group, or for each that is `leading`.
+    pub(super) fn finish(mut self, leading: Option<&Leading>) -> Result<RecordBatch> {
         let rows = counted(self.row_counts.as_ref());
         let accumulators = self.accumulators.iter_mut();
         let finished: Vec<ArrayRef> = accumulators.map(|own| own.finish(rows)).collect::<Result<_>>()?;
-        for result in &self.plan.results {
-            columns.push(match *result {
+        let outcome = |result: &Outcome| -> Result<ArrayRef> {
+            Ok(match *result {
                 Outcome::Of(at) => Arc::clone(&finished[at]),
                 Outcome::Average { sum, count } => Arc::new(averages(&finished[sum], &finished[count])?),
-            });
+            })
+        };
+        let mut results: Vec<ArrayRef> = self.plan.results.iter().map(outcome).collect::<Result<_>>()?;
+        let groups = match leading {
+            Some(leading) => leading.groups(&results[leading.result])?,
+            None => None,
+        };
+        let mut columns = self.key_columns(groups.as_deref())?;
+        if let Some(groups) = groups {
+            results = take_arrays(&results, &UInt32Array::from(groups), None)?;
         }
+        columns.append(&mut results);
         Ok(RecordBatch::try_new(Arc::clone(&self.plan.schema), columns)?)
     }
 

@@ -41,6 +41,7 @@ use super::accumulate::{counts_from_rows, counts_rows};
 use super::cache::PartialCache;
 use super::exec::CodedAggregateExec;
 use super::floats::CanonicalFloats;
+use super::leading::LeadingGroups;
 use super::plan::{Aggregate, AggregatePlan, Input, Key, KeySource, Outcome};
 use super::values::can_be_key;
 use crate::scan::SegmentScanExec;
@@ -62,6 +63,7 @@ impl CodedAggregates {
         optimizer.rules.retain(|rule| rule.name() != "LimitAggregation");
         let before = optimizer.rules.iter().position(|rule| rule.name() == "EnsureRequirements").unwrap_or(0);
         optimizer.rules.insert(before, Arc::new(CanonicalFloats));
+        optimizer.rules.insert(before, Arc::new(LeadingGroups));
         optimizer.rules.insert(before, Arc::new(Self { cache }));
     }
 }
