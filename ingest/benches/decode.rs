@@ -1,5 +1,4 @@
-//! From the bytes of the case study's messages to columns: one thread, without Kafka. `cargo bench --workspace --bench
-//! decode`.
+//! From the bytes of the case study's messages to columns, without Kafka. `cargo bench --workspace --bench decode`.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -14,14 +13,14 @@ fn main() {
     divan::main();
 }
 
-const MESSAGES: usize = 10_000;
 const DEVICES: usize = 1_000;
 /// 2026-11-23T00:00:00Z.
 const NOW_MS: i64 = 1_795_392_000_000;
 
-/// Decoding one batch, as a supervisor does it before it appends the rows.
-#[divan::bench(max_time = 3)]
-fn events_geo(bencher: Bencher<'_, '_>) {
+/// Decoding one batch, as a supervisor does it before it appends the rows: one that one thread reads, and the largest,
+/// which several read.
+#[divan::bench(args = [2_000, 8_192], max_time = 3)]
+fn events_geo(bencher: Bencher<'_, '_>, messages: usize) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
     let posted =
@@ -29,8 +28,8 @@ fn events_geo(bencher: Bencher<'_, '_>) {
     let spec = SupervisorSpec::parse(&posted).unwrap().ingestion;
     let datasource = store.ensure_datasource("EVENTS_GEO", Arc::new(spec.table_schema())).unwrap();
     let mut pipeline = Pipeline::new(&spec).unwrap();
-    let payloads: Vec<String> = (0..MESSAGES).map(message).collect();
-    bencher.counter(ItemsCount::new(MESSAGES)).bench_local(|| {
+    let payloads: Vec<String> = (0..messages).map(message).collect();
+    bencher.counter(ItemsCount::new(messages)).bench_local(|| {
         let messages = payloads.iter().map(|payload| Message {
             payload: Some(payload.as_bytes()),
             key: None,

@@ -28,13 +28,13 @@ pub(crate) enum Target {
     Discover,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Expected {
     key: String,
     target: Target,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Node {
     keys: HashMap<Box<str>, usize>,
     elements: Vec<(usize, usize)>,
@@ -64,7 +64,7 @@ impl Node {
 }
 
 /// The tree.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Fields {
     pub(crate) nodes: Vec<Node>,
     slots: usize,

@@ -12,6 +12,7 @@
 //! * **A row depends on its message alone**, not on the messages it came with, so that reading a stream again gives the
 //!   same rows. (The exceptions are the clock of late and early rejection, and the types that discovery picks.)
 //! * Nothing is allocated per row. Text is copied once from the message and interned once.
+//! * Up to the stage, messages are read by as many threads as there is work for; behind it, by one.
 //!
 //! Several objects in one message, one after the other, are several rows. Rows before a syntax error are kept. With
 //! `assumeNewlineDelimited` each line stands for itself, so rows after a bad line are kept as well.
@@ -28,6 +29,7 @@ mod number;
 mod output;
 mod parse;
 mod plan;
+mod reader;
 mod report;
 mod reporter;
 mod surrogates;
@@ -36,22 +38,20 @@ mod tests;
 mod value;
 mod view;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use ovate_storage::time::{Granularity, Interval};
 use ovate_storage::{ColumnRole, ColumnSpec, Result, Rollup, RowBatch, TIME_COLUMN, TableSchema, Writer};
-use serde_json::error::Category;
 
 use self::convert::metric_time;
 use self::expression::{RowFilter, Source, Transform};
 use self::fields::Fields;
 use self::names::{Names, never_discovered};
 use self::output::Output;
-use self::parse::{Parser, Unknown};
+use self::parse::Unknown;
+use self::reader::{Helpers, Reader, Stage};
 use self::reporter::{Reporter, show};
-use self::value::{Cell, Row, Staged};
 use self::view::View;
 use crate::error::SpecError;
 use crate::spec::{Discovery, IngestionSpec, MetricInput};
@@ -63,11 +63,11 @@ pub use report::{Counts, Decoded, Message, Outcome, RejectReason, Rejected};
 /// their results), so one pipeline serves a stream for as long as its spec holds.
 #[derive(Debug)]
 pub struct Pipeline {
-    spec: IngestionSpec,
+    spec: Arc<IngestionSpec>,
     limits: Limits,
-    fields: Fields,
-    unknown: Unknown,
-    time_slot: usize,
+    reader: Reader,
+    /// What reads beside it, if there is much to read.
+    helpers: Helpers,
     transforms: Vec<Transform>,
     /// Transforms by the field that they make.
     transform_names: HashMap<String, usize>,
@@ -78,20 +78,6 @@ pub struct Pipeline {
     candidates: Vec<(String, usize)>,
     outputs: Vec<Output>,
     outputs_of: Option<Arc<TableSchema>>,
-    stage: Stage,
-}
-
-/// The rows of one call, before they become columns.
-#[derive(Debug, Default)]
-struct Stage {
-    row: Row,
-    items: Vec<Cell>,
-    slots: Vec<Staged>,
-    times: Vec<i64>,
-    /// Per row, which message of the call it came from.
-    origins: Vec<u32>,
-    /// Per row, whether a value of it could not be converted.
-    faults: Vec<bool>,
 }
 
 impl Pipeline {
@@ -136,12 +122,13 @@ impl Pipeline {
             found_max: limits.columns_max,
             ..Unknown::default()
         };
+        let spec = Arc::new(spec.clone());
+        let reader = Reader::new(Arc::clone(&spec), limits, fields, unknown, time_slot);
         Ok(Self {
-            spec: spec.clone(),
+            spec,
             limits,
-            fields,
-            unknown,
-            time_slot,
+            reader,
+            helpers: Helpers::default(),
             transforms,
             transform_names,
             metric_transforms,
@@ -149,7 +136,6 @@ impl Pipeline {
             candidates,
             outputs: Vec::new(),
             outputs_of: None,
-            stage: Stage::default(),
         })
     }
 
@@ -163,14 +149,9 @@ impl Pipeline {
         now_ms: i64,
     ) -> Result<Decoded> {
         self.plan_outputs(writer.schema());
-        self.stage.clear(self.fields.slots());
-        let mut report = Reporter { limits: self.limits, decoded: Decoded::default(), messages: Vec::new() };
-        self.unknown.skipped = 0;
-        for message in messages {
-            self.read(message, &mut report);
-        }
-        report.decoded.counts.fields_not_discovered = self.unknown.skipped;
-        self.stage.finish();
+        let messages: Vec<Message<'m>> = messages.into_iter().collect();
+        let mut report = Reporter::new(self.limits, &messages);
+        self.helpers.read(&mut self.reader, &mut report);
 
         self.evaluate(&mut report);
         let mut rows = self.timely(now_ms, &mut report);
@@ -179,7 +160,7 @@ impl Pipeline {
         self.plan_outputs(writer.schema());
         report.decoded.batch = self.batch(&rows, writer, &mut report);
 
-        let with_error = rows.iter().filter(|row| self.stage.faults[**row as usize]).count();
+        let with_error = rows.iter().filter(|row| self.reader.stage.faults[**row as usize]).count();
         for _ in 0..with_error {
             report.decoded.counts.add(RejectReason::UnconvertibleValue);
         }
@@ -187,102 +168,9 @@ impl Pipeline {
         Ok(report.decoded)
     }
 
-    fn read<'m>(&mut self, message: Message<'m>, report: &mut Reporter<'m>) {
-        report.messages.push(message);
-        report.decoded.counts.messages += 1;
-        let Some(payload) = message.payload else {
-            report.decoded.counts.add(RejectReason::NoPayload);
-            return;
-        };
-        report.decoded.counts.bytes += payload.len() as u64;
-        if payload.len() > self.limits.message_bytes_max {
-            let max = self.limits.message_bytes_max;
-            report.reject(RejectReason::TooLarge, || {
-                format!("{} bytes are more than message_bytes_max ({max})", payload.len())
-            });
-            return;
-        }
-        let text =
-            std::str::from_utf8(payload).map_or_else(|_| String::from_utf8_lossy(payload), Cow::Borrowed);
-        let text = match surrogates::repair(&text) {
-            Cow::Borrowed(_) => text,
-            Cow::Owned(repaired) => Cow::Owned(repaired),
-        };
-        if self.spec.newline_delimited {
-            for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                self.read_text(line, report);
-            }
-        } else {
-            self.read_text(&text, report);
-        }
-    }
-
-    fn read_text(&mut self, text: &str, report: &mut Reporter<'_>) {
-        if let Err((reason, detail)) = self.limits.check(text) {
-            report.reject(reason, || detail);
-            return;
-        }
-        let mut document = serde_json::Deserializer::from_str(text);
-        loop {
-            let Stage { row, items, .. } = &mut self.stage;
-            let mut parser = Parser {
-                fields: &mut self.fields,
-                unknown: &mut self.unknown,
-                row,
-                items,
-                base: text.as_ptr() as usize,
-            };
-            match parser.read(&mut document) {
-                Ok(()) => self.accept(text, report),
-                Err(error) if error.classify() == Category::Data => {
-                    report.reject(RejectReason::NotAnObject, || error.to_string());
-                }
-                Err(error) => {
-                    report.reject(RejectReason::UnparseableJson, || error.to_string());
-                    return;
-                }
-            }
-            if document.end().is_ok() {
-                return;
-            }
-        }
-    }
-
-    /// Stages the row that was read, if it has a time.
-    fn accept(&mut self, text: &str, report: &mut Reporter<'_>) {
-        let Stage { row, slots, times, origins, .. } = &mut self.stage;
-        let value = row.value(self.time_slot, text);
-        match instant::instant(&self.spec.timestamp, value) {
-            Ok(ms) => {
-                let before = times.len();
-                times.push(ms);
-                origins.push(report.messages.len() as u32 - 1);
-                while slots.len() < self.fields.slots() {
-                    slots.push(Staged::default());
-                }
-                for (slot, staged) in slots.iter_mut().enumerate() {
-                    if staged.len() < before {
-                        staged.pad(before);
-                    }
-                    staged.push(row.value(slot, text));
-                }
-            }
-            Err(reason) => {
-                let column = &self.spec.timestamp.column;
-                report.reject(reason, || match reason {
-                    RejectReason::MissingTimestamp => format!("the time field {column:?} is absent or null"),
-                    RejectReason::TimestampOutOfRange => {
-                        format!("the time {} of {column:?} is out of range", show(value))
-                    }
-                    _ => format!("the time {} of {column:?} is not in the spec's format", show(value)),
-                });
-            }
-        }
-    }
-
     fn evaluate(&mut self, report: &mut Reporter<'_>) {
-        let Self { stage, transforms, limits, .. } = self;
-        let Stage { slots, times, faults, origins, .. } = stage;
+        let Self { reader, transforms, limits, .. } = self;
+        let Stage { slots, times, faults, origins, .. } = &mut reader.stage;
         for transform in transforms {
             transform.evaluate(slots, times, limits.distinct_max, |row, problem| {
                 if !faults[row] {
@@ -295,11 +183,11 @@ impl Pipeline {
 
     /// The rows whose time, after a transform of `__time`, is one that the spec accepts.
     fn timely(&mut self, now_ms: i64, report: &mut Reporter<'_>) -> Vec<u32> {
-        let all = 0..self.stage.times.len() as u32;
+        let all = 0..self.reader.stage.times.len() as u32;
         let mut rows: Vec<u32> = all.collect();
         if let Some(at) = self.transform_names.get(TIME_COLUMN) {
             let view = self.transforms[*at].view();
-            let Stage { times, origins, .. } = &mut self.stage;
+            let Stage { times, origins, .. } = &mut self.reader.stage;
             rows.retain(|row| {
                 let value = view.value(*row as usize);
                 let reason = match metric_time(value) {
@@ -321,7 +209,7 @@ impl Pipeline {
         let earliest = rejection.late_ms.map(|late| now_ms.saturating_sub(late)).or(rejection.late_before_ms);
         let latest = rejection.early_ms.map(|early| now_ms.saturating_add(early));
         if earliest.is_some() || latest.is_some() {
-            let times = &self.stage.times;
+            let times = &self.reader.stage.times;
             rows.retain(|row| {
                 let ms = times[*row as usize];
                 let reason = if earliest.is_some_and(|earliest| ms < earliest) {
@@ -343,9 +231,9 @@ impl Pipeline {
         let views: Vec<View<'_>> = filter
             .columns
             .iter()
-            .map(|(_, source)| view_of(*source, &self.stage, &self.transforms))
+            .map(|(_, source)| view_of(*source, &self.reader.stage, &self.transforms))
             .collect();
-        let origins = &self.stage.origins;
+        let origins = &self.reader.stage.origins;
         let matching = filter.matching(&views, rows, |row, problem| {
             report.sample(RejectReason::FilteredOut, origins[row as usize], || problem);
         });
@@ -356,7 +244,8 @@ impl Pipeline {
     }
 
     fn batch(&mut self, rows: &[u32], writer: &mut Writer, report: &mut Reporter<'_>) -> RowBatch {
-        let Self { stage, transforms, outputs, spec, .. } = self;
+        let Self { reader, transforms, outputs, spec, .. } = self;
+        let stage = &mut reader.stage;
         let schema = Arc::clone(writer.schema());
         let raw: Vec<i64> = rows.iter().map(|row| stage.times[*row as usize]).collect();
         let mut faults = std::mem::take(&mut stage.faults);
@@ -383,22 +272,6 @@ impl Pipeline {
             |column: &ColumnSpec| matches!(column.role, ColumnRole::Metric(Rollup::First | Rollup::Last));
         let raw_time = schema.columns.iter().any(timed).then(|| raw.clone());
         RowBatch { time: floor(raw, spec.query_granularity), raw_time, columns }
-    }
-}
-
-impl Stage {
-    fn clear(&mut self, slots: usize) {
-        self.slots.resize_with(slots, Staged::default);
-        self.slots.iter_mut().for_each(Staged::clear);
-        self.times.clear();
-        self.origins.clear();
-        self.faults.clear();
-    }
-
-    fn finish(&mut self) {
-        let rows = self.times.len();
-        self.slots.iter_mut().for_each(|staged| staged.pad(rows));
-        self.faults.resize(rows, false);
     }
 }
 

@@ -20,7 +20,7 @@ use super::value::{Cell, Row};
 use crate::spec::JsonPath;
 
 /// Fields that the spec does not name, and what becomes of them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Unknown {
     /// Whether they are looked at.
     pub(crate) wanted: bool,

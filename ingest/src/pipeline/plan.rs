@@ -15,14 +15,14 @@ use crate::spec::{Discovery, MetricInput, MultiValueHandling};
 impl Pipeline {
     /// Adds columns for fields that have their first value.
     pub(super) fn discover(&mut self, rows: &[u32], writer: &mut Writer) -> Result<()> {
-        self.candidates.append(&mut self.unknown.found);
+        self.candidates.append(&mut self.reader.unknown.found);
         if self.candidates.is_empty() {
             return Ok(());
         }
         let room = self.limits.columns_max.saturating_sub(writer.schema().columns.len());
         let mut added: Vec<ColumnSpec> = Vec::new();
         let typed = self.spec.discovery == Discovery::Typed;
-        let (spec, schema, slots) = (&self.spec, Arc::clone(writer.schema()), &self.stage.slots);
+        let (spec, schema, slots) = (&self.spec, Arc::clone(writer.schema()), &self.reader.stage.slots);
         self.candidates.retain(|(name, slot)| {
             if schema.index_of(name).is_some() {
                 return false;
@@ -104,6 +104,6 @@ impl Pipeline {
         if !declared && !discoverable {
             return Source::Missing;
         }
-        Source::Slot(Names { fields: &mut self.fields, spec: &self.spec }.slot(&field))
+        Source::Slot(Names { fields: &mut self.reader.fields, spec: &self.spec }.slot(&field))
     }
 }

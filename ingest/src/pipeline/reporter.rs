@@ -27,15 +27,28 @@ fn shorten(text: &str, bytes_max: usize) -> String {
 pub(super) struct Reporter<'m> {
     pub(super) limits: Limits,
     pub(super) decoded: Decoded,
-    pub(super) messages: Vec<Message<'m>>,
+    /// All messages of the call.
+    pub(super) messages: &'m [Message<'m>],
+    /// Which of them is at hand.
+    pub(super) at: usize,
 }
 
-impl Reporter<'_> {
+impl<'m> Reporter<'m> {
+    pub(super) fn new(limits: Limits, messages: &'m [Message<'m>]) -> Self {
+        Self { limits, decoded: Decoded::default(), messages, at: 0 }
+    }
+
+    /// Adds what was said about later messages.
+    pub(super) fn add(&mut self, later: Decoded) {
+        self.decoded.counts += later.counts;
+        let room = self.limits.samples_max.saturating_sub(self.decoded.rejected.len());
+        self.decoded.rejected.extend(later.rejected.into_iter().take(room));
+    }
+
     /// Refuses a row of the message at hand.
     pub(super) fn reject(&mut self, reason: RejectReason, detail: impl FnOnce() -> String) {
         self.decoded.counts.add(reason);
-        let at = self.messages.len() as u32 - 1;
-        self.sample(reason, at, detail);
+        self.sample(reason, self.at as u32, detail);
     }
 
     /// Keeps a sample, if there is room.

@@ -53,6 +53,16 @@ impl Cell {
         Self { kind: Kind::Double, bits: value.to_bits() }
     }
 
+    /// The same value, where what it refers to begins so much later.
+    fn moved(self, text_bytes: usize, items: usize) -> Self {
+        let by = match self.kind {
+            Kind::Text | Kind::Json => text_bytes,
+            Kind::List => items,
+            Kind::Null | Kind::Bool | Kind::Long | Kind::Double => return self,
+        };
+        Self { bits: self.bits + ((by as u64) << LENGTH_BITS), ..self }
+    }
+
     fn range(self) -> std::ops::Range<usize> {
         let start = ((self.bits & !IN_SCRATCH) >> LENGTH_BITS) as usize;
         start..start + (self.bits & ((1 << LENGTH_BITS) - 1)) as usize
@@ -118,7 +128,7 @@ impl<'a> Texts<'a> {
 }
 
 /// The fields of one row, by slot.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Row {
     pub(crate) cells: Vec<Cell>,
     scratch: String,
@@ -202,6 +212,14 @@ impl Staged {
     pub(crate) fn push(&mut self, value: Value<'_>) {
         let cell = self.cell(value);
         self.cells.push(cell);
+    }
+
+    /// Adds the rows of another column.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let (text_bytes, items) = (self.text.len(), self.items.len());
+        self.text.push_str(&other.text);
+        self.items.extend(other.items.iter().map(|item| item.moved(text_bytes, items)));
+        self.cells.extend(other.cells.iter().map(|cell| cell.moved(text_bytes, items)));
     }
 
     /// Puts `value` in place of the NULL of a row.

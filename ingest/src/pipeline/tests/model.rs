@@ -235,6 +235,20 @@ fn message() -> impl Strategy<Value = String> {
     })
 }
 
+/// What a producer may send: a message, the beginning of one, or anything.
+fn payload() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..60),
+        "[\\[\\]{}\",:0-9a-z\\\\ ]{0,60}".prop_map(String::into_bytes),
+        message().prop_map(String::into_bytes),
+        (message(), 0..100_usize).prop_map(|(text, at)| {
+            let mut bytes = text.into_bytes();
+            bytes.truncate(at);
+            bytes
+        }),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
@@ -269,25 +283,37 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_fail(
-        messages in prop::collection::vec(
-            prop_oneof![
-                prop::collection::vec(any::<u8>(), 0..60),
-                "[\\[\\]{}\",:0-9a-z\\\\ ]{0,60}".prop_map(String::into_bytes),
-                (message(), 0..100_usize).prop_map(|(text, at)| {
-                    let mut bytes = text.into_bytes();
-                    bytes.truncate(at);
-                    bytes
-                }),
-            ],
-            0..10,
-        ),
-        discovery in any::<bool>(),
-    ) {
+    fn no_bytes_make_it_fail(messages in prop::collection::vec(payload(), 0..10), discovery in any::<bool>()) {
         let spec = if discovery { spec(json!({"dimensionsSpec": {}}), json!({})) } else { the_spec() };
         let payloads: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
         let (rows, decoded) = Bench::new(&spec, Limits::default()).feed(&payloads, DAY);
         let counts = decoded.counts;
         prop_assert_eq!(counts.processed + counts.processed_with_error, rows.len() as u64);
+    }
+
+    #[test]
+    fn how_many_threads_read_is_not_seen(
+        batches in prop::collection::vec(prop::collection::vec(payload(), 0..10), 1..4),
+        which in 0..3_usize,
+        samples_max in 0..4_usize,
+        share_messages in 1..4_usize,
+    ) {
+        let spec = match which {
+            0 => the_spec(),
+            1 => the_filtered_spec(),
+            _ => spec(json!({"dimensionsSpec": {}}), json!({})),
+        };
+        let limits = Limits { samples_max, ..Limits::default() };
+        let mut one = Bench::new(&spec, limits);
+        let mut many = Bench::new(&spec, limits);
+        one.pipeline.helpers = Helpers::new(1, 1);
+        many.pipeline.helpers = Helpers::new(5, share_messages);
+        for messages in &batches {
+            let payloads: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+            let ((rows, expected), (also_rows, decoded)) = (one.feed(&payloads, DAY), many.feed(&payloads, DAY));
+            prop_assert_eq!(also_rows, rows);
+            prop_assert_eq!(decoded.counts, expected.counts);
+            prop_assert_eq!(decoded.rejected, expected.rejected);
+        }
     }
 }
