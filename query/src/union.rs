@@ -27,7 +27,7 @@ use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::aggregates::AggregateExec;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -81,7 +81,7 @@ fn in_order(node: Arc<dyn ExecutionPlan>, is_seen: bool) -> Result<Arc<dyn Execu
         changed |= !Arc::ptr_eq(child, &new);
         children.push(new);
     }
-    if changed { rebuilt(node, children) } else { Ok(node) }
+    if changed { replace_children_if_necessary(node, children) } else { Ok(node) }
 }
 
 /// The parts of the union that `node` is, or works on row by row.
@@ -92,14 +92,11 @@ fn parts(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Vec<Arc<dyn ExecutionPl
     let is_by_row = node.is::<ProjectionExec>() || node.is::<FilterExec>() || node.is::<LocalLimitExec>();
     let (true, [below]) = (is_by_row, &node.children()[..]) else { return Ok(None) };
     let Some(parts) = parts(below)? else { return Ok(None) };
-    parts.into_iter().map(|part| rebuilt(Arc::clone(node), vec![part])).collect::<Result<_>>().map(Some)
-}
-
-fn rebuilt(
-    node: Arc<dyn ExecutionPlan>,
-    children: Vec<Arc<dyn ExecutionPlan>>,
-) -> Result<Arc<dyn ExecutionPlan>> {
-    node.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    parts
+        .into_iter()
+        .map(|part| replace_children_if_necessary(Arc::clone(node), vec![part]))
+        .collect::<Result<_>>()
+        .map(Some)
 }
 
 /// Reads its inputs one after the other.

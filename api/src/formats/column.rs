@@ -1,8 +1,8 @@
 //! One column of a batch, ready to be written cell by cell.
 //!
 //! A batch is prepared once: every array is brought to one of a few types (dictionaries are unfolded, narrow
-//! integers widened, decimals become doubles), strings that many rows share are searched for what needs an escape, and
-//! the row loop then only matches on a small enum. Nothing is allocated per cell except for stringified arrays.
+//! integers widened, decimals become doubles), strings are searched for what needs an escape, those of a dictionary once,
+//! and the row loop then only matches on a small enum. Nothing is allocated per cell except for stringified arrays.
 
 use std::sync::Arc;
 
@@ -229,12 +229,13 @@ impl Values {
 const LOOKED_AT_BYTES: usize = 32;
 
 /// Whether no string needs an escape. Rows of a dictionary column share the bytes of its values, so that these are looked
-/// at once a batch instead of once a row. `false` also where more text stands behind the views than a look is worth.
+/// at once a batch; short strings, which stand in the views, are looked at where they are. `false` also where more text
+/// stands behind the views than a look is worth.
 fn all_plain(array: &StringViewArray) -> bool {
     const SPACES: u128 = u128::from_ne_bytes([b' '; 16]);
     let inline = |view: &u128| {
         let length = *view as u32;
-        // Spaces stand for the length, which comes first, and for what follows the string.
+        // The length, which comes first, is shifted out, and spaces stand for what follows the string.
         length > MAX_INLINE_VIEW_LEN || is_plain(&((view >> 32) | (SPACES << (8 * length))).to_ne_bytes())
     };
     let shared: usize = array.data_buffers().iter().map(Buffer::len).sum();
@@ -279,5 +280,24 @@ fn quoted_unless(finite: bool, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8
 fn comma(out: &mut Vec<u8>, wanted: bool) {
     if wanted {
         out.push(b',');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_string_that_needs_an_escape_is_found_wherever_it_lies() {
+        for length in [0, 1, 11, 12, 13, 40] {
+            let plain = "x".repeat(length);
+            let strings = |last: &str| StringViewArray::from_iter_values([plain.as_str(), "y", last]);
+            assert!(all_plain(&strings(&plain)), "{length}");
+            for special in ['"', '\\', '\n', '\u{0}', '\u{1f}', '😀'] {
+                assert!(!all_plain(&strings(&format!("{plain}{special}"))), "{length} {special:?}");
+                assert!(!all_plain(&strings(&format!("{special}{plain}"))), "{length} {special:?}");
+            }
+            assert!(all_plain(&strings(&format!("ü{plain}\u{7f}"))), "{length}");
+        }
     }
 }

@@ -344,6 +344,6 @@ impl DisplayAs for CodedAggregateExec {
         write!(f, "CodedAggregateExec: {}", self.plan)?;
         let Some(Leading { result, options, fetch }) = &self.leading else { return Ok(()) };
         let name = self.plan.schema.field(self.plan.keys.len() + result).name();
-        write!(f, ", first={fetch} by {name} {}", if options.descending { "DESC" } else { "ASC" })
+        write!(f, ", first={fetch} by {name} {options}")
     }
 }

@@ -310,14 +310,14 @@ impl Partial {
     /// The keys of these groups, or of all.
     fn key_columns(&self, groups: Option<&[u32]>) -> Result<Vec<ArrayRef>> {
         let keys = self.keys.iter().enumerate();
-        let column = |(key, ids): (usize, &KeyIds)| {
-            let all = self.groups.ids(key);
+        let column = |(key, known): (usize, &KeyIds)| {
+            let ids = self.groups.ids(key);
             match groups {
                 Some(groups) => {
-                    let some: Vec<u32> = groups.iter().map(|&group| all[group as usize]).collect();
-                    ids.values.array(&some)
+                    let ids: Vec<u32> = groups.iter().map(|&group| ids[group as usize]).collect();
+                    known.values.array(&ids)
                 }
-                None => ids.values.array(all),
+                None => known.values.array(ids),
             }
         };
         keys.map(column).collect()

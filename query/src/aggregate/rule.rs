@@ -58,7 +58,7 @@ impl CodedAggregates {
     /// Adds the rule where it belongs: once statistics have answered what they can, before partitions are made. What
     /// it leaves to DataFusion then tells groups apart as it does itself. DataFusion's rule that keeps only the first
     /// groups of an ORDER BY with LIMIT goes: its table compares keys by `==`, so that NaN is never found again, and
-    /// panics.
+    /// panics. [`LeadingGroups`] does so for the aggregates that were replaced.
     pub(crate) fn install(optimizer: &mut PhysicalOptimizer, cache: Option<Arc<PartialCache>>) {
         optimizer.rules.retain(|rule| rule.name() != "LimitAggregation");
         let before = optimizer.rules.iter().position(|rule| rule.name() == "EnsureRequirements").unwrap_or(0);

@@ -169,7 +169,7 @@ fn aggregate() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A statement, without its LIMIT.
+/// A statement; with a LIMIT only where the order says which rows are first.
 fn statement() -> impl Strategy<Value = String> {
     let filter = prop_oneof![2 => Just("TRUE".to_owned()), 3 => filter()];
     let keys = prop::collection::btree_set(key(), 0..5);

@@ -72,11 +72,11 @@ pub(crate) struct Leaf {
 
 /// A comparison of a text column with constants, which a sorted dictionary answers by search.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Lookup {
-    /// The constants.
-    pub(crate) values: Vec<String>,
-    /// Whether the rows with another text are wanted, instead of those with one of these.
-    pub(crate) others: bool,
+pub(crate) enum Lookup {
+    /// The rows with one of these texts, or `others`.
+    OneOf { values: Vec<String>, others: bool },
+    /// The rows with a text in order before this one, with this one as well if it is `included`; or `others`.
+    Before { value: String, included: bool, others: bool },
 }
 
 impl Filters {
@@ -192,28 +192,38 @@ impl PartialEq for Leaf {
 impl Lookup {
     /// The same with NOT before it. A list that is empty because of a NULL in it has no opposite.
     fn negated(self) -> Option<Self> {
-        if self.values.is_empty() { None } else { Some(Self { values: self.values, others: !self.others }) }
+        match self {
+            Self::OneOf { values, .. } if values.is_empty() => None,
+            Self::OneOf { values, others } => Some(Self::OneOf { values, others: !others }),
+            Self::Before { value, included, others } => {
+                Some(Self::Before { value, included, others: !others })
+            }
+        }
     }
 }
 
 fn lookup_of(expr: &Arc<dyn PhysicalExpr>) -> Option<Lookup> {
     if let Some(binary) = expr.downcast_ref::<BinaryExpr>() {
-        let others = match binary.op() {
-            Operator::Eq => false,
-            Operator::NotEq => true,
+        let (value, op) = match (text(binary.left()), text(binary.right())) {
+            (None, Some(value)) if is_column(binary.left()) => (value, *binary.op()),
+            (Some(value), None) if is_column(binary.right()) => (value, binary.op().swap()?),
             _ => return None,
         };
-        let value = match (text(binary.left()), text(binary.right())) {
-            (None, Some(value)) if is_column(binary.left()) => value,
-            (Some(value), None) if is_column(binary.right()) => value,
-            _ => return None,
+        let before = |value, included, others| Some(Lookup::Before { value, included, others });
+        return match op {
+            Operator::Eq => Some(Lookup::OneOf { values: vec![value], others: false }),
+            Operator::NotEq => Some(Lookup::OneOf { values: vec![value], others: true }),
+            Operator::Lt => before(value, false, false),
+            Operator::LtEq => before(value, true, false),
+            Operator::GtEq => before(value, false, true),
+            Operator::Gt => before(value, true, true),
+            _ => None,
         };
-        return Some(Lookup { values: vec![value], others });
     }
     let list = expr.downcast_ref::<InListExpr>().filter(|list| is_column(list.expr()))?;
     // A NULL in the list changes the answer for all texts that are not in it; rare, so left to evaluation.
     let values = list.list().iter().map(text).collect::<Option<Vec<_>>>()?;
-    (!values.is_empty()).then(|| Lookup { values, others: list.negated() })
+    (!values.is_empty()).then(|| Lookup::OneOf { values, others: list.negated() })
 }
 
 /// What a conversion between the forms of text is made from; anything else is itself.
@@ -328,7 +338,7 @@ mod tests {
     fn equality_is_a_lookup_and_so_is_its_opposite() {
         let lookup = |expr| only_leaf(&filters(expr)).lookup.clone();
         let found = |values: &[&str], others| {
-            Some(Lookup { values: values.iter().map(|v| (*v).to_owned()).collect(), others })
+            Some(Lookup::OneOf { values: values.iter().map(|v| (*v).to_owned()).collect(), others })
         };
         assert_eq!(lookup(col("city").eq(lit("Bern"))), found(&["Bern"], false));
         assert_eq!(lookup(lit("Bern").not_eq(col("city"))), found(&["Bern"], true));
@@ -337,7 +347,19 @@ mod tests {
         let mut with_null = many();
         with_null.push(lit(ScalarValue::Utf8(None)));
         assert_eq!(lookup(col("city").in_list(with_null, true)), None);
-        assert_eq!(lookup(col("city").gt(lit("a"))), None);
+        assert_eq!(lookup(col("city").like(lit("%a"))), None);
+    }
+
+    #[test]
+    fn what_lies_before_or_behind_a_text_is_a_lookup() {
+        let lookup = |expr| only_leaf(&filters(expr)).lookup.clone();
+        let before = |included, others| Some(Lookup::Before { value: "Bern".to_owned(), included, others });
+        assert_eq!(lookup(col("city").lt(lit("Bern"))), before(false, false));
+        assert_eq!(lookup(col("city").lt_eq(lit("Bern"))), before(true, false));
+        assert_eq!(lookup(col("city").gt_eq(lit("Bern"))), before(false, true));
+        assert_eq!(lookup(col("city").gt(lit("Bern"))), before(true, true));
+        assert_eq!(lookup(lit("Bern").gt(col("city"))), before(false, false));
+        assert_eq!(lookup(lit("Bern").lt_eq(col("city"))), before(false, true));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
@@ -110,27 +110,41 @@ impl Truths {
 
 /// The answer of a sorted dictionary to a lookup, by binary search.
 fn searched(leaf: &Leaf, coded: &Coded) -> Option<TruthTable> {
-    let Lookup { values, others } = leaf.lookup.as_ref()?;
+    let lookup = leaf.lookup.as_ref()?;
     if !coded.sorted || coded.dictionary.data_type() != &DataType::Utf8 {
         return None;
     }
     let dictionary = coded.dictionary.as_string::<i32>();
-    let mut selected = vec![*others; dictionary.len()];
-    for value in values {
-        let (mut low, mut high) = (0, dictionary.len());
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            if dictionary.value(middle) < value.as_str() {
-                low = middle + 1;
-            } else {
-                high = middle;
+    let selected = match lookup {
+        Lookup::OneOf { values, others } => {
+            let mut selected = vec![*others; dictionary.len()];
+            for value in values {
+                let at = count_before(dictionary, |text| text < value.as_str());
+                if at < dictionary.len() && dictionary.value(at) == value {
+                    selected[at] = !others;
+                }
             }
+            selected
         }
-        if low < dictionary.len() && dictionary.value(low) == value {
-            selected[low] = !others;
+        Lookup::Before { value, included, others } => {
+            let is_before =
+                |text: &str| if *included { text <= value.as_str() } else { text < value.as_str() };
+            let mut selected = vec![*others; dictionary.len()];
+            selected[..count_before(dictionary, is_before)].fill(!others);
+            selected
         }
-    }
+    };
     Some(TruthTable::new(selected, false))
+}
+
+/// How many of sorted texts are such that `is_before`, which holds for no text behind one that it does not hold for.
+fn count_before(sorted: &StringArray, is_before: impl Fn(&str) -> bool) -> usize {
+    let (mut low, mut high) = (0, sorted.len());
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        if is_before(sorted.value(middle)) { low = middle + 1 } else { high = middle }
+    }
+    low
 }
 
 async fn evaluated(leaf: &Leaf, values: &ArrayRef) -> Result<TruthTable> {

@@ -11,10 +11,12 @@ use crate::answers::{Answer, request, run};
 use crate::data::{START_MS, Value as Cell, append, declare};
 
 /// `{from}` and `{to}` are texts of instants.
-const STATEMENTS: [&str; 16] = [
+const STATEMENTS: [&str; 17] = [
     "SELECT COUNT(*) FROM t WHERE __time >= TIMESTAMP '{from}' AND __time < TIMESTAMP '{to}'",
     "SELECT city, COUNT(*), SUM(level) FROM t WHERE __time >= TIMESTAMP '{from}' AND __time < TIMESTAMP '{to}' \
      AND NOT city IS NULL GROUP BY city ORDER BY 2 DESC, 1 LIMIT 3",
+    "SELECT MOD(level, 9), COUNT(city), MAX(level) FROM t WHERE __time >= TIMESTAMP '{from}' GROUP BY 1 \
+     ORDER BY 3 DESC, 1 LIMIT 2 OFFSET 1",
     "SELECT TIME_FLOOR(__time, 'PT1H'), MAX(level) FROM t WHERE __time >= TIME_PARSE('{from}') GROUP BY 1 ORDER BY 1",
     "SELECT city, level FROM t WHERE (__time >= TIMESTAMP '{from}' AND city <> 'b') OR level = 7 ORDER BY level, city",
     "SELECT __time, level FROM t WHERE __time < CAST('{to}' AS TIMESTAMP) ORDER BY __time, level LIMIT 9",
