@@ -262,11 +262,31 @@ impl KeyIds {
                     left = &left[count..];
                 }
             }
+            Rows::Positions(positions) if sorted && positions.first() <= positions.last() => {
+                let mut left = &positions[..];
+                while let Some(&first) = left.first() {
+                    let bucket = buckets.find(time[first as usize], granularity, values);
+                    let count = count_while(left, |row| time[row as usize] < bucket.end_ms).max(1);
+                    ids.resize(ids.len() + count, bucket.id);
+                    left = &left[count..];
+                }
+            }
             _ => ids.extend(
                 (0..rows.len()).map(|index| buckets.find(time[rows.nth(index)], granularity, values).id),
             ),
         }
     }
+}
+
+/// How many of `rows` come before the first that does not `belong`, with none that does behind it. Of rows that lie far
+/// apart each look waits for memory, so that steps double until they are too far.
+fn count_while(rows: &[u32], belongs: impl Fn(u32) -> bool) -> usize {
+    let mut far = 1;
+    while far < rows.len() && belongs(rows[far]) {
+        far *= 2;
+    }
+    let near = far / 2;
+    near + rows[near..far.min(rows.len())].partition_point(|&row| belongs(row))
 }
 
 /// What codes stand for.
@@ -403,5 +423,22 @@ fn words<T: Word>(values: &mut Values, recent: &mut Vec<(u64, u32)>, array: &Arr
         ids.extend(array.values().iter().map(|&value| id_of(value)));
     } else {
         ids.extend(array.iter().map(|value| value.map_or(NULL, &mut id_of)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn rows_that_belong_are_counted(rows in prop::collection::btree_set(0u32..200, 1..60), end in 0u32..220) {
+            let rows: Vec<u32> = rows.into_iter().collect();
+            prop_assert_eq!(
+                count_while(&rows, |row| row < end),
+                rows.iter().take_while(|row| **row < end).count()
+            );
+        }
     }
 }

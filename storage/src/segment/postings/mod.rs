@@ -223,7 +223,12 @@ impl Collector {
     fn into_bitmap(mut self) -> RoaringBitmap {
         if self.bits.is_empty() {
             self.few.sort_unstable();
-            self.few.into_iter().collect()
+            let mut bitmap = RoaringBitmap::new();
+            for row in self.few {
+                // A row of several values may come several times; it is refused once it is there.
+                let _ = bitmap.try_push(row);
+            }
+            bitmap
         } else {
             RoaringBitmap::from_lsb0_bytes(0, &self.bits)
         }
