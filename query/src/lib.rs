@@ -27,6 +27,7 @@ mod planner;
 mod plans;
 mod request;
 pub mod scan;
+mod search;
 mod session;
 mod sources;
 mod sql;

@@ -23,6 +23,7 @@ use super::weights::{Countable, ROWS_MAX, Weights};
 use crate::scan::column::{PartColumn, PartColumns, external};
 use crate::scan::rows::Rows;
 use crate::scan::stream::Selected;
+use crate::search::partition_point;
 
 /// Rows worked on at once: ids, groups and values of so many stay in the processor's cache.
 const CHUNK_ROWS: usize = 8192;
@@ -409,13 +410,9 @@ fn chunk_rows(
             continue;
         }
         // How many of them lie in the bucket of the first.
-        let (mut low, mut high) = (0, count);
-        while low < high {
-            let middle = low.midpoint(high);
-            if times[rows.nth(start + middle)] < end_ms { low = middle + 1 } else { high = middle }
-        }
-        if low >= BUCKET_ROWS {
-            count = low;
+        let in_bucket = partition_point(count, |at| times[rows.nth(start + at)] < end_ms);
+        if in_bucket >= BUCKET_ROWS {
+            count = in_bucket;
         } else {
             count = count.min(CHUNK_ROWS);
             is_one_bucket = false;

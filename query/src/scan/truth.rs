@@ -1,15 +1,17 @@
 //! A predicate's answers for all values of a dictionary: evaluated once, then looked up by code.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, new_null_array};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use super::column::Coded;
 use super::dictionaries::identity;
 use super::filter::{Leaf, Lookup};
+use crate::search::partition_point;
 
 /// Values evaluated between two chances to cancel. A slow regular expression needs about a microsecond a value.
 const VALUES_PER_STEP: usize = 32 << 10;
@@ -119,7 +121,7 @@ fn searched(leaf: &Leaf, coded: &Coded) -> Option<TruthTable> {
         Lookup::OneOf { values, others } => {
             let mut selected = vec![*others; dictionary.len()];
             for value in values {
-                let at = count_before(dictionary, |text| text < value.as_str());
+                let at = partition_point(dictionary.len(), |at| dictionary.value(at) < value.as_str());
                 if at < dictionary.len() && dictionary.value(at) == value {
                     selected[at] = !others;
                 }
@@ -127,24 +129,17 @@ fn searched(leaf: &Leaf, coded: &Coded) -> Option<TruthTable> {
             selected
         }
         Lookup::Before { value, included, others } => {
-            let is_before =
-                |text: &str| if *included { text <= value.as_str() } else { text < value.as_str() };
+            let is_before = |at| match dictionary.value(at).cmp(value) {
+                Ordering::Less => true,
+                Ordering::Equal => *included,
+                Ordering::Greater => false,
+            };
             let mut selected = vec![*others; dictionary.len()];
-            selected[..count_before(dictionary, is_before)].fill(!others);
+            selected[..partition_point(dictionary.len(), is_before)].fill(!others);
             selected
         }
     };
     Some(TruthTable::new(selected, false))
-}
-
-/// How many of sorted texts are such that `is_before`, which holds for no text behind one that it does not hold for.
-fn count_before(sorted: &StringArray, is_before: impl Fn(&str) -> bool) -> usize {
-    let (mut low, mut high) = (0, sorted.len());
-    while low < high {
-        let middle = usize::midpoint(low, high);
-        if is_before(sorted.value(middle)) { low = middle + 1 } else { high = middle }
-    }
-    low
 }
 
 async fn evaluated(leaf: &Leaf, values: &ArrayRef) -> Result<TruthTable> {
