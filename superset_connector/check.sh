@@ -26,8 +26,8 @@ environment() {
   if [ "$(cat "$folder/.stamp" 2>/dev/null)" != "$stamp" ]; then
     rm -rf "$folder"
     "$python" -m venv "$folder"
-    "$folder/bin/pip" install -q --disable-pip-version-check -r "$2" >&2
-    "$folder/bin/pip" install -q --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
+    "$folder/bin/python" -m pip install -q --disable-pip-version-check -r "$2" >&2
+    "$folder/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
     printf '%s' "$stamp" > "$folder/.stamp"
   fi
   echo "$folder/bin"
@@ -51,11 +51,11 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 "$two/pip" wheel -q --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir "$scratch" .
 "$python" -m venv "$scratch/venv"
-"$scratch/venv/bin/pip" install -q --disable-pip-version-check "$scratch"/*.whl
+"$scratch/venv/bin/python" -m pip install -q --disable-pip-version-check "$scratch"/*.whl
 "$scratch/venv/bin/python" tests/wheel/check_wheel.py
 
 if [ -n "$superset" ]; then
   say "the engine spec in Superset"
-  "$superset/bin/pip" install -q --disable-pip-version-check --no-deps -e .
+  "$superset/bin/python" -m pip install -q --disable-pip-version-check --no-deps -e .
   "$superset/bin/python" tests/superset/check_spec.py
 fi

@@ -54,7 +54,7 @@ stop() {
 
 python_environment() {
   [ -x "$dir/venv/bin/python" ] || python3 -m venv "$dir/venv"
-  "$dir/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/producers/requirements.txt"
+  "$dir/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/producers/requirements.txt"
 }
 
 produce() { "$dir/venv/bin/python" "$here/producers/produce.py" "$@"; }

@@ -1,4 +1,4 @@
-//! Writes the golden segment of the current format version into `storage/tests/golden/v<version>/`:
+//! Writes the golden segments of the current format version, one of each form, into `storage/tests/golden/`:
 //! `cargo run -p ovate-storage --example golden_segment`.
 //!
 //! To be run once per NEW format version, before its first release. It refuses to write where files are: what
@@ -14,9 +14,11 @@ use ovate_storage::segment::{FORMAT_VERSION, Form, write_segment};
 
 fn main() -> Result<(), ovate_storage::StorageError> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let folder = golden.join(format!("v{FORMAT_VERSION}"));
-    let written = content::with_input(|input| write_segment(&RealDisk, &folder, input, Form::Parquet))?;
-    println!("{}: {} rows, {} bytes", folder.display(), written.rows, written.size_bytes);
-    println!("{:?}", written.files);
+    for (form, name) in [(Form::Arrow, "arrow"), (Form::Parquet, "parquet")] {
+        let folder = golden.join(format!("v{FORMAT_VERSION}_{name}"));
+        let written = content::with_input(|input| write_segment(&RealDisk, &folder, input, form))?;
+        println!("{}: {} rows, {} bytes", folder.display(), written.rows, written.size_bytes);
+        println!("{:?}", written.files);
+    }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::names::folder_name;
 use crate::schema::{COMPANION_PREFIX, ColumnSpec};
-use crate::segment::{Form, Segment, arrow_schema, parquet_file};
+use crate::segment::{Segment, arrow_schema, parquet_file};
 use crate::snapshot::{Part, SegmentPart};
 use crate::store::sync_ancestors;
 use crate::verify::WorkProgress;
@@ -93,7 +93,7 @@ pub(crate) fn export(disk: &dyn Disk, part: &SegmentPart, target: &Path) -> Resu
         }
     }
     let described = (record.datasource.as_str(), record.interval, record.version.as_str());
-    let schema = arrow_schema(described, &specs, &arrays, Form::Parquet)?;
+    let schema = arrow_schema(described, &specs, &arrays)?;
 
     let folder = target.join(folder_name(&record.datasource));
     disk.create_folder(&folder).map_err(StorageError::io("create", &folder))?;

@@ -1,5 +1,5 @@
-//! Segments that earlier releases wrote are read for ever. One folder per format version under `golden/`; how they
-//! are made is told in `FORMAT.md`. Those of versions 1 and 2 hold the same rows, as Arrow and as Parquet.
+//! Segments that earlier releases wrote are read for ever. One folder per format version and form under `golden/`; how
+//! they are made is told in `FORMAT.md`. All hold the same rows, those of version 1 as Arrow, of version 2 as Parquet.
 
 #![allow(clippy::unwrap_used)] // Helpers of tests, which may.
 
@@ -18,8 +18,8 @@ fn golden(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version)
 }
 
-/// A segment of every version.
-fn segments() -> [Segment; 2] {
+/// A segment of every version and form.
+fn segments() -> [Segment; 4] {
     let v1 = SegmentFiles {
         form: Form::Arrow,
         data_bytes: 87_034,
@@ -32,7 +32,10 @@ fn segments() -> [Segment; 2] {
         index_bytes: 10_256,
         checksum: 7_933_979_864_941_925_475,
     };
-    [("v1", v1), ("v2", v2)].map(|(version, files)| {
+    let v3 = SegmentFiles { index_bytes: 10_808, checksum: 12_164_543_152_031_252_859, ..v1 };
+    let v3_cold = SegmentFiles { index_bytes: 10_254, checksum: 5_109_694_070_497_642_156, ..v2 };
+    let all = [("v1", v1), ("v2", v2), ("v3_arrow", v3), ("v3_parquet", v3_cold)];
+    all.map(|(version, files)| {
         Segment::open(&RealDisk, &golden(version), Some(&files), &DecodedColumns::new(1 << 20)).unwrap()
     })
 }
@@ -47,7 +50,7 @@ fn text(segment: &Segment, name: &str) -> Vec<Option<String>> {
 }
 
 #[test]
-fn a_segment_of_every_version_is_whole() {
+fn a_segment_of_every_version_and_form_is_whole() {
     segments().iter().for_each(check_whole);
 }
 

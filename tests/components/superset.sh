@@ -26,12 +26,12 @@ install() {
     "${PYTHON:-python3}" -m venv "$venv"
     # rich and cachetools are imported by Superset and not declared by it. Binary wheels are not preferred on purpose:
     # that would take WTForms-JSON 0.3.4, whose login form does not work.
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --constraint "$here/superset-constraints.txt" \
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint "$here/superset-constraints.txt" \
       "apache-superset==$version" pydruid flask-caching WTForms WTForms-JSON rich cachetools 'setuptools<81' \
       playwright pillow pytest
     printf '%s' "$stamp" > "$venv/.superset"
   fi
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --editable "$connector"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable "$connector"
 }
 
 # What Superset's own commands and its server find.

@@ -9,5 +9,5 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 venv="${XDG_CACHE_HOME:-$HOME/.cache}/ovate/e2e-venv"
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/e2e/requirements.txt
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/e2e/requirements.txt
 exec "$venv/bin/python" -m pytest -q -p no:cacheprovider tests/flink "$@"

@@ -74,6 +74,18 @@ pub(super) fn map(file: &File) -> io::Result<Buffer> {
     Ok(Buffer::from(bytes::Bytes::from_owner(Mapping { map, slot })))
 }
 
+/// Asks for `bytes` of a mapping to be read now, all of them and nothing around them; returns at once.
+///
+/// Without it a page that is not in memory is read when it is touched, with whatever the kernel's read-ahead finds
+/// around it: of a file of many columns mostly columns that nobody has asked for.
+pub(crate) fn read_ahead(bytes: &[u8]) {
+    let Some(installed) = INSTALLED.get() else { return };
+    let start = bytes.as_ptr() as usize & !(installed.page_bytes - 1);
+    let len = bytes.as_ptr() as usize + bytes.len() - start;
+    // SAFETY: this advice changes nothing that can be read, wherever it points. It may fail, which costs time only.
+    unsafe { libc::madvise(start as *mut c_void, len, libc::MADV_WILLNEED) };
+}
+
 /// Whether bytes of the mapping that `bytes` lies in could not be read. They read as zeros.
 pub(crate) fn is_lost(bytes: &Buffer) -> bool {
     losses() > 0 && find(bytes.as_ptr() as usize).is_some_and(|slot| slot.is_lost.load(Ordering::Acquire))

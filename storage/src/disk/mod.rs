@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use arrow::buffer::Buffer;
 
-pub(crate) use mapping::is_lost;
 pub use mapping::losses;
+pub(crate) use mapping::{is_lost, read_ahead};
 pub use real::RealDisk;
 
 /// A file being written, before anyone may read it.

@@ -22,8 +22,8 @@ use crate::error::{Result, StorageError};
 use crate::schema::ColumnSpec;
 use crate::time::Interval;
 
-/// The newest format that is written, and read.
-pub const FORMAT_VERSION: u32 = 2;
+/// The format that is written, and the newest that is read.
+pub const FORMAT_VERSION: u32 = 3;
 
 const MAGIC: &[u8; 8] = b"OVATEIDX";
 /// Magic, format version, reserved.
@@ -47,15 +47,6 @@ impl Form {
         match self {
             Self::Arrow => "data.arrow",
             Self::Parquet => "data.parquet",
-        }
-    }
-
-    /// The format version that brought the form: what writes it follows that version, and what reads it knows that one
-    /// or a later one.
-    pub(super) fn format_version(self) -> u32 {
-        match self {
-            Self::Arrow => 1,
-            Self::Parquet => 2,
         }
     }
 
@@ -224,10 +215,10 @@ impl ArrayLayout {
 }
 
 /// The first bytes of `index.ovate`.
-pub(super) fn head(form: Form) -> [u8; HEAD_BYTES] {
+pub(super) fn head() -> [u8; HEAD_BYTES] {
     let mut head = [0; HEAD_BYTES];
     head[..8].copy_from_slice(MAGIC);
-    head[8..12].copy_from_slice(&form.format_version().to_le_bytes());
+    head[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
     head
 }
 
@@ -247,10 +238,9 @@ pub(super) fn encode(
         reason: format!("its description is not JSON: {e}"),
     })?;
     bytes.extend((bytes.len() as u64).to_le_bytes());
-    let version = description.form.format_version();
-    bytes.extend(version.to_le_bytes());
+    bytes.extend(FORMAT_VERSION.to_le_bytes());
     // The oldest version whose readers understand the file.
-    bytes.extend(version.to_le_bytes());
+    bytes.extend(FORMAT_VERSION.to_le_bytes());
     let checksum = xxh3_64(&bytes);
     bytes.extend(checksum.to_le_bytes());
     bytes.extend(MAGIC);

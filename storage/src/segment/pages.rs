@@ -1,9 +1,10 @@
 //! Checksums page by page: computed while a file is written, verified when a page is first read.
 //!
-//! A page is [`PAGE_BYTES`] of a file, the last one what is left; its checksum is XXH3-64. A reader gets bytes only
-//! through [`CheckedFile::slice`] and [`CheckedFile::bytes`], which verify every page the bytes lie on, once per
-//! open segment. So opening costs nothing however large the file is, and damage is found where it matters: a query
-//! that does not touch a damaged page is not disturbed by it until another query has found it.
+//! A page is [`PAGE_BYTES`] of a file (older formats have larger ones), the last one what is left; its checksum is
+//! XXH3-64. A reader gets bytes only through [`CheckedFile::slice`] and [`CheckedFile::bytes`], which read every page
+//! the bytes lie on and no other, and verify it, once per open segment. So opening costs nothing however large the
+//! file is, and damage is found where it matters: a query that does not touch a damaged page is not disturbed by it
+//! until another query has found it.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -16,11 +17,12 @@ use arrow::buffer::Buffer;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::disk::{Disk, DiskFile, is_lost};
+use crate::disk::{Disk, DiskFile, is_lost, read_ahead};
 use crate::error::{Result, StorageError};
 
-/// The bytes under one checksum.
-pub(super) const PAGE_BYTES: usize = 1 << 20;
+/// The bytes under one checksum, as files are written. Who reads a column reads whole pages, so they are small beside
+/// one; and large beside their checksum, which opening the segment reads.
+pub(super) const PAGE_BYTES: usize = 64 << 10;
 /// Small writes are gathered into system calls of this size.
 const WRITE_BYTES: usize = 256 << 10;
 
@@ -141,6 +143,7 @@ impl Write for PagedFile {
 pub(super) struct CheckedFile {
     path: PathBuf,
     bytes: Buffer,
+    page_bytes: usize,
     pages: Box<[u64]>,
     /// One bit per page that was verified.
     verified: Box<[AtomicU64]>,
@@ -161,15 +164,20 @@ impl fmt::Debug for CheckedFile {
 }
 
 impl CheckedFile {
-    /// `bytes` under `pages`, whose number must be right.
-    pub(super) fn new(path: PathBuf, bytes: Buffer, pages: Box<[u64]>, damage: Arc<Damage>) -> Result<Self> {
-        let expected = bytes.len().div_ceil(PAGE_BYTES);
+    /// `bytes` under the checksums of their pages of `page_bytes`, whose number must be right.
+    pub(super) fn new(
+        path: PathBuf,
+        bytes: Buffer,
+        (page_bytes, pages): (usize, Box<[u64]>),
+        damage: Arc<Damage>,
+    ) -> Result<Self> {
+        let expected = bytes.len().div_ceil(page_bytes);
         if pages.len() != expected {
             let reason = format!("{} page checksums for {expected} pages", pages.len());
             return Err(StorageError::damaged(&path, reason));
         }
         let verified = (0..expected.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        Ok(Self { path, bytes, pages, verified, damage })
+        Ok(Self { path, bytes, page_bytes, pages, verified, damage })
     }
 
     /// The bytes under checksums.
@@ -226,20 +234,27 @@ impl CheckedFile {
         if range.is_empty() {
             return Ok(());
         }
-        for page in range.start / PAGE_BYTES..=(range.end - 1) / PAGE_BYTES {
-            let (word, bit) = (&self.verified[page / 64], 1 << (page % 64));
-            // Two threads may verify one page at once: both find the same, and neither publishes data to the other.
-            if word.load(Ordering::Relaxed) & bit == 0 {
-                self.verify_page(page)?;
-                word.fetch_or(bit, Ordering::Relaxed);
-            }
+        let pages = range.start / self.page_bytes..=(range.end - 1) / self.page_bytes;
+        let mut unread = pages.filter(|&page| !self.is_verified(page)).peekable();
+        if let Some(&first) = unread.peek() {
+            let end = range.end.next_multiple_of(self.page_bytes).min(self.len());
+            read_ahead(&self.bytes[first * self.page_bytes..end]);
         }
-        Ok(())
+        unread.try_for_each(|page| {
+            self.verify_page(page)?;
+            // Two threads may verify one page at once: both find the same, and neither publishes data to the other.
+            self.verified[page / 64].fetch_or(1 << (page % 64), Ordering::Relaxed);
+            Ok(())
+        })
+    }
+
+    fn is_verified(&self, page: usize) -> bool {
+        self.verified[page / 64].load(Ordering::Relaxed) & 1 << (page % 64) != 0
     }
 
     fn verify_page(&self, page: usize) -> Result<()> {
-        let start = page * PAGE_BYTES;
-        let end = self.len().min(start + PAGE_BYTES);
+        let start = page * self.page_bytes;
+        let end = self.len().min(start + self.page_bytes);
         if xxh3_64(&self.bytes[start..end]) == self.pages[page] {
             return Ok(());
         }

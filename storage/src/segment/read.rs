@@ -12,7 +12,7 @@ use super::arrays;
 use super::check;
 use super::decoded::DecodedColumns;
 use super::footer::{self, ArrayLayout, ColumnEntry, Description, Element, Form, SegmentFiles, TimeEntry};
-use super::pages::{CheckedFile, Damage, Extent, PAGE_BYTES};
+use super::pages::{CheckedFile, Damage, Extent};
 use super::parquet_file::ParquetColumns;
 use super::postings::Postings;
 use super::stats::{self, BLOCK_ROWS, BlockStats, STATS_BYTES, ScalarKind};
@@ -92,7 +92,9 @@ impl Segment {
         }
         let before_footer = index.slice_with_length(0, footer.start);
         let damage = Arc::new(Damage::new());
-        let checked = |path, bytes, pages| CheckedFile::new(path, bytes, pages, Arc::clone(&damage));
+        let page_bytes = description.page_bytes as usize;
+        let checked =
+            |path, bytes, pages| CheckedFile::new(path, bytes, (page_bytes, pages), Arc::clone(&damage));
         let data = Arc::new(checked(data_path, data, footer.data_pages)?);
         let cold = (description.form == Form::Parquet).then(|| Cold {
             columns: ParquetColumns::new(Arc::clone(&data), &description),
@@ -261,8 +263,12 @@ fn contradiction(description: &Description) -> Option<String> {
     if description.rows == 0 || description.rows >= u64::from(u32::MAX) {
         return Some(format!("it has {} rows", description.rows));
     }
-    if description.page_bytes != PAGE_BYTES as u64 || description.block_rows != BLOCK_ROWS as u64 {
-        return Some("its pages or blocks are not of the size that its format version has".into());
+    let page_bytes = description.page_bytes;
+    if !page_bytes.is_power_of_two() || !(4 << 10..=1 << 20).contains(&page_bytes) {
+        return Some(format!("its pages have {page_bytes} bytes"));
+    }
+    if description.block_rows != BLOCK_ROWS as u64 {
+        return Some(format!("its blocks have {} rows", description.block_rows));
     }
     let time = &description.time.array;
     if time.element != Element::Long || time.nulls > 0 {

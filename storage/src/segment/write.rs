@@ -7,7 +7,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
-use super::footer::{self, ArrayLayout, ColumnEntry, Description, Form, SegmentFiles, TimeEntry};
+use super::footer::{
+    self, ArrayLayout, ColumnEntry, Description, FORMAT_VERSION, Form, SegmentFiles, TimeEntry,
+};
 use super::input::SegmentInput;
 use super::order::sorted_order;
 use super::pages::{Extent, PAGE_BYTES, PagedFile};
@@ -79,7 +81,7 @@ pub(super) fn write_within(
 
     disk.create_folder(folder).map_err(StorageError::io("create", folder))?;
     let mut index = PagedFile::create(disk, folder.join(INDEX_FILE))?;
-    index.put(&footer::head(form))?;
+    index.put(&footer::head())?;
     let mut arrays = Vec::with_capacity(columns.len() + 1);
     let mut parts = Vec::with_capacity(columns.len());
     let time = encode::Encoded { array: encode::time_array(&selected.time, order.as_ref())?, codes: None };
@@ -98,7 +100,7 @@ pub(super) fn write_within(
     let mut data = PagedFile::create(disk, folder.join(form.data_file()))?;
     let specs: Vec<&ColumnSpec> = parts.iter().map(|(spec, ..)| *spec).collect();
     let SegmentInput { datasource, interval, version, .. } = *input;
-    let schema = arrow_schema((datasource, interval, version), &specs, &arrays, form)?;
+    let schema = arrow_schema((datasource, interval, version), &specs, &arrays)?;
     let path = data.path().to_path_buf();
     match form {
         Form::Arrow => arrow_file::write(&mut data, schema, arrays.clone())?,
@@ -165,7 +167,6 @@ pub(crate) fn arrow_schema(
     (datasource, interval, version): (&str, Interval, &str),
     columns: &[&ColumnSpec],
     arrays: &[ArrayRef],
-    form: Form,
 ) -> Result<SchemaRef> {
     let mut fields = Vec::with_capacity(arrays.len());
     for (at, array) in arrays.iter().enumerate() {
@@ -183,7 +184,7 @@ pub(crate) fn arrow_schema(
         });
     }
     let metadata = [
-        ("ovate.format_version", form.format_version().to_string()),
+        ("ovate.format_version", FORMAT_VERSION.to_string()),
         ("ovate.datasource", datasource.to_owned()),
         ("ovate.interval", interval.to_string()),
         ("ovate.version", version.to_owned()),
