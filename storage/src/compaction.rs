@@ -1,9 +1,9 @@
 //! Which segments to compact: a decision over the catalog's records alone, so that it can be tested alone.
 //!
 //! Segments of one chunk and one version are merged when there are many small ones of about one size: none is larger
-//! than all smaller ones together. So a row is rewritten a number of times that is logarithmic in the rows of its
-//! chunk, however often rows arrive. A chunk that takes no more rows is merged
-//! down to as few segments as its size allows.
+//! than all smaller ones together, twice. So a row is in a segment half as large again each time it is rewritten, which is
+//! a number of times logarithmic in the rows of its chunk, however often rows arrive. A chunk that takes no more rows is
+//! merged down to as few segments as its size allows.
 //!
 //! A chunk that ended long ago is *cold*, if the options say when that is: its segments become Parquet, as large as a
 //! step allows. Rows that come late all the same are published as ever, and become cold in their turn.
@@ -109,7 +109,8 @@ fn small<'a>(
     (taken.len() >= count_min).then(|| taken.to_vec())
 }
 
-/// As many of `small`, the smallest first, as fit into a step, and as are no larger than all before them together.
+/// As many of `small`, the smallest first, as fit into a step, and as are no larger than twice all before them
+/// together. The second one is larger than the first wherever sizes differ: so it takes the factor.
 fn step<'a, 'r>(
     small: &'r [&'a SegmentRecord],
     is_quiet: bool,
@@ -117,7 +118,7 @@ fn step<'a, 'r>(
 ) -> &'r [&'a SegmentRecord] {
     let (mut rows, mut bytes) = (0, 0);
     let beyond = small.iter().position(|record| {
-        let pays = is_quiet || rows == 0 || record.rows <= rows;
+        let pays = is_quiet || rows == 0 || record.rows <= 2 * rows;
         rows += record.rows;
         bytes += record.size_bytes;
         !pays || rows > options.step_rows_max || bytes > options.step_bytes_max
@@ -221,6 +222,12 @@ mod tests {
     }
 
     #[test]
+    fn segments_of_about_one_size_are_merged_although_no_two_are_equal() {
+        let records: Vec<_> = (0..4).map(|n| record(n, 100 + 7 * u64::from(n))).collect();
+        assert_eq!(planned(&records, 0), [0, 1, 2, 3]);
+    }
+
+    #[test]
     fn a_step_is_bounded() {
         let records: Vec<_> = (0..20).map(|n| record(n, 300)).collect();
         assert_eq!(planned(&records, 0).len(), 6);
@@ -269,10 +276,16 @@ mod tests {
 
     #[test]
     fn rows_are_rewritten_a_logarithmic_number_of_times() {
+        rewrite_as_they_arrive(&[1; 900]);
+        let of_many_sizes: Vec<u64> = (0..450).map(|n| 1 + n * 7 % 4).collect();
+        rewrite_as_they_arrive(&of_many_sizes);
+    }
+
+    fn rewrite_as_they_arrive(sizes: &[u64]) {
         let mut records: Vec<SegmentRecord> = Vec::new();
         let (mut next, mut written) = (0, 0);
-        for _ in 0..900 {
-            records.push(record(next, 1));
+        for &rows in sizes {
+            records.push(record(next, rows));
             next += 1;
             while let Some(plan) = plan(records.iter(), &OPTIONS, 0) {
                 let rows = plan.records.iter().map(|record| record.rows).sum();
@@ -283,8 +296,9 @@ mod tests {
                 next += 1;
             }
         }
-        assert_eq!(records.iter().map(|record| record.rows).sum::<u64>(), 900);
+        let rows: u64 = sizes.iter().sum();
+        assert_eq!(records.iter().map(|record| record.rows).sum::<u64>(), rows);
         assert!(records.len() < 24, "{} segments", records.len());
-        assert!(written < 900 * 10, "{written} rows written");
+        assert!(written < rows * 10, "{written} of {rows} rows written");
     }
 }
