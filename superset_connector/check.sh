@@ -49,7 +49,7 @@ done
 say "the wheel, on its own"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-"$two/pip" wheel -q --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir "$scratch" .
+"$two/python" -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir "$scratch" .
 "$python" -m venv "$scratch/venv"
 "$scratch/venv/bin/python" -m pip install -q --disable-pip-version-check "$scratch"/*.whl
 "$scratch/venv/bin/python" tests/wheel/check_wheel.py
