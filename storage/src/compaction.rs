@@ -146,7 +146,8 @@ fn compatible(mut chunk: Vec<&SegmentRecord>) -> Vec<&SegmentRecord> {
 }
 
 /// The shape of the merged rows: the columns of the latest segment, with those that only earlier ones have after its
-/// dimensions and after its metrics. Rows roll up where `current`, the datasource's schema, asks for it.
+/// dimensions and after its metrics. Rows roll up where `current`, the datasource's schema, asks for it, and all of them
+/// were published so: a specification that asks for it today says nothing about events of before.
 pub(crate) fn merged_schema(records: &[&SegmentRecord], current: &TableSchema) -> Arc<TableSchema> {
     let mut columns: Vec<ColumnSpec> = Vec::new();
     for (age, record) in records.iter().rev().enumerate() {
@@ -163,7 +164,8 @@ pub(crate) fn merged_schema(records: &[&SegmentRecord], current: &TableSchema) -
             }
         }
     }
-    Arc::new(TableSchema { columns, ..current.clone() })
+    let rollup = current.rollup && records.iter().all(|record| record.rollup);
+    Arc::new(TableSchema { columns, rollup, ..current.clone() })
 }
 
 #[cfg(test)]
@@ -193,6 +195,7 @@ mod tests {
             min_time_ms: 0,
             max_time_ms: 9,
             columns: Arc::from([ColumnSpec::dimension("a", ColumnType::String)]),
+            rollup: false,
             files: SegmentFiles { form: Form::Arrow, data_bytes: 1, index_bytes: 1, checksum: 1 },
             used: true,
             created_ms: 0,

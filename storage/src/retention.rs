@@ -191,8 +191,9 @@ fn effect_of(effect: &str, fields: &Map<String, Value>) -> Result<Effect, String
         }
     };
     let use_default_tier_for_null = flag(fields, "useDefaultTierForNull")?.unwrap_or(true);
-    let copies = tiered_replicants.as_ref().map(|tiers| tiers.values().sum());
-    if copies == Some(0) || copies.is_none() && !use_default_tier_for_null {
+    let has_copies =
+        tiered_replicants.as_ref().map_or(use_default_tier_for_null, |tiers| tiers.values().any(|n| *n > 0));
+    if !has_copies {
         return Err("segments that are kept without a copy to ask are not supported; drop them".to_owned());
     }
     Ok(Effect::Load { tiered_replicants, use_default_tier_for_null })
@@ -271,6 +272,9 @@ impl crate::Store {
         let mut dropped = Vec::new();
         for datasource in self.datasources() {
             let own = rules.get(&datasource).unwrap_or(&none);
+            if !own.iter().chain(default).any(|rule| rule.effect == Effect::Drop) {
+                continue;
+            }
             let is_dropped = |interval: Interval| {
                 let mut all = own.iter().chain(default);
                 let first = all.find(|rule| rule.applies_to(interval, now_ms));

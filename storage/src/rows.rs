@@ -3,7 +3,7 @@
 use arrow::array::{Array, Float32Array, Float64Array, Int64Array, StringViewArray};
 
 use crate::error::{Result, StorageError};
-use crate::schema::{ColumnType, TableSchema};
+use crate::schema::{ColumnRole, ColumnType, TableSchema};
 
 /// One column of a batch.
 #[derive(Debug, Clone)]
@@ -81,6 +81,9 @@ impl RowBatch {
         for (column, spec) in self.columns.iter().zip(&schema.columns) {
             if !column.fits(spec.column_type) {
                 return Err(mismatch(format!("column {} is not of type {:?}", spec.name, spec.column_type)));
+            }
+            if matches!(column, BatchColumn::MultiCodes { .. }) && spec.role != ColumnRole::Dimension {
+                return Err(mismatch(format!("metric {} cannot have several values a row", spec.name)));
             }
             if column.rows() != self.rows() {
                 return Err(mismatch(format!(

@@ -145,7 +145,7 @@ impl SegmentHandle {
         }
         let opened = match Segment::open(&*self.disk, &self.folder, Some(&self.record.files), &self.decoded) {
             Err(StorageError::Io { source, action, path }) if source.kind() != ErrorKind::NotFound => {
-                return Err(self.damaged(&StorageError::Io { action, path, source }.to_string()));
+                return Err(StorageError::Io { action, path, source });
             }
             opened => opened.map_err(|error| error.to_string()),
         };

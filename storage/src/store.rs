@@ -17,6 +17,7 @@ use crate::catalog::{Catalog, DatasourceRecord, SegmentRecord};
 use crate::datasource::{Datasource, Selection, Shared};
 use crate::disk::{Disk, RealDisk};
 use crate::error::{Result, StorageError};
+use crate::names::folder_name;
 use crate::orphans;
 use crate::schema::{COMPANION_PREFIX, TIME_COLUMN, TableSchema};
 use crate::segment::DecodedColumns;
@@ -54,7 +55,6 @@ impl Default for StoreOptions {
 pub struct Store {
     shared: Arc<Shared>,
     datasources: RwLock<BTreeMap<String, Entry>>,
-    _lock: File,
 }
 
 #[derive(Debug)]
@@ -79,8 +79,9 @@ impl Store {
             settled_rows_min: options.settled_rows_min,
             decoded: Arc::clone(&options.decoded),
             removals: RwLock::new(()),
+            _lock: lock,
         });
-        let store = Self { datasources: RwLock::new(load(&shared)?), shared, _lock: lock };
+        let store = Self { datasources: RwLock::new(load(&shared)?), shared };
         if options.remove_orphans {
             orphans::remove(&store.shared)?;
         }
@@ -102,7 +103,6 @@ impl Store {
     /// Declares a datasource, or changes the shape of its rows to come. A change other than added dimensions
     /// requires that nothing is hot: publish first.
     pub fn ensure_datasource(&self, name: &str, schema: Arc<TableSchema>) -> Result<Arc<Datasource>> {
-        check_datasource_name(name)?;
         check_schema(name, &schema)?;
         let mut datasources = self.datasources.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = datasources.get_mut(name) {
@@ -111,6 +111,7 @@ impl Store {
             entry.declared = true;
             return Ok(Arc::clone(&entry.datasource));
         }
+        check_datasource_name(name)?;
         self.shared.catalog.put_datasource(name, &DatasourceRecord { schema: Arc::clone(&schema) })?;
         let progress = self.shared.catalog.progress(name)?.unwrap_or_default();
         let datasource =
@@ -146,8 +147,9 @@ impl Store {
 
     /// The catalog's segments, used and unused, of one datasource or of all.
     pub fn segment_records(&self, datasource: Option<&str>) -> Result<Vec<SegmentRecord>> {
-        let mut records = self.shared.catalog.segments()?;
-        records.retain(|record| datasource.is_none_or(|name| record.datasource == name));
+        let Some(name) = datasource else { return self.shared.catalog.segments() };
+        let mut records = self.shared.catalog.segments_from(&format!("{name}_"))?;
+        records.retain(|record| record.datasource == name);
         Ok(records)
     }
 
@@ -278,6 +280,10 @@ fn lock_folder(folder: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// Bytes of an escaped name: with two ends of a chunk, a version and a number it is the name of a segment's folder, which
+/// may have 255.
+const NAME_BYTES_MAX: usize = 128;
+
 /// Druid's rule for names, and a length that fits a file name once escaped.
 fn check_datasource_name(name: &str) -> Result<()> {
     let reason = if name.is_empty() {
@@ -288,8 +294,8 @@ fn check_datasource_name(name: &str) -> Result<()> {
         "it contains a slash, a backslash or NUL"
     } else if name.chars().any(char::is_control) {
         "it contains a control character"
-    } else if name.len() > 128 {
-        "it is longer than 128 bytes"
+    } else if folder_name(name).len() > NAME_BYTES_MAX {
+        "it is longer than 128 bytes, three for each that is no ASCII letter, digit, '-', '_' or '.'"
     } else {
         return Ok(());
     };

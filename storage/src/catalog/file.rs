@@ -87,6 +87,9 @@ impl CatalogFile {
             guard = self.open.read().unwrap_or_else(PoisonError::into_inner);
         }
         let Some(Open { database, health }) = guard.as_ref() else { return Err(full(&self.path)) };
+        if health.get() == BROKEN {
+            return Err(StorageError::Catalog { action, source: Box::new(redb::Error::PreviousIo) });
+        }
         let result = catch_unwind(AssertUnwindSafe(|| call(database))).unwrap_or_else(|panic| {
             health.note(BROKEN);
             let source = Box::new(redb::Error::Corrupted(text_of(&*panic)));

@@ -85,6 +85,10 @@ pub struct SegmentRecord {
     pub max_time_ms: i64,
     /// The columns besides `__time`, hidden ones included.
     pub columns: Arc<[ColumnSpec]>,
+    /// Whether rows of equal `__time` and dimensions were made one when they were published. What was not is never rolled
+    /// up later: equal rows may be different events.
+    #[serde(default)]
+    pub rollup: bool,
     /// Lengths and checksum of the files.
     pub files: SegmentFiles,
     /// Unused segments do not answer queries; they wait for [`crate::Store::kill`].
@@ -188,7 +192,13 @@ impl Catalog {
 
     /// All segments, used and unused, by id.
     pub fn segments(&self) -> Result<Vec<SegmentRecord>> {
-        Ok(self.all(SEGMENTS)?.into_values().collect())
+        self.segments_from("")
+    }
+
+    /// Those whose ids begin with a text: of a datasource (and of others whose names go on after it), of a chunk.
+    pub fn segments_from(&self, start: &str) -> Result<Vec<SegmentRecord>> {
+        let found = self.read("read", |transaction| starting_with(transaction, SEGMENTS, start))?;
+        Ok(found.into_values().collect())
     }
 
     /// The commit point: segments added, segments removed, offsets advanced, all or nothing.
@@ -348,10 +358,21 @@ fn table<K: Key + 'static, V: Stored + 'static>(
 }
 
 fn all<T: DeserializeOwned>(transaction: &ReadTransaction, definition: Json) -> Result<BTreeMap<String, T>> {
+    starting_with(transaction, definition, "")
+}
+
+fn starting_with<T: DeserializeOwned>(
+    transaction: &ReadTransaction,
+    definition: Json,
+    start: &str,
+) -> Result<BTreeMap<String, T>> {
     let mut records = BTreeMap::new();
     let Some(table) = table(transaction, definition)? else { return Ok(records) };
-    for entry in table.iter().map_err(failed("read"))? {
+    for entry in table.range(start..).map_err(failed("read"))? {
         let (key, value) = entry.map_err(failed("read"))?;
+        if !key.value().starts_with(start) {
+            break;
+        }
         records.insert(key.value().to_owned(), decode(value.value())?);
     }
     Ok(records)

@@ -110,7 +110,7 @@ impl Datasource {
         }
         // Whether a chunk is quiet is told by its rows, not by when they were compacted.
         let created_ms = records.iter().map(|record| record.created_ms).max().unwrap_or(now_ms);
-        let added = self.place(&unplaced, &frozen.columns, &segments, created_ms)?;
+        let added = self.place(&unplaced, &frozen, &segments, created_ms)?;
         crate::fail_point!("compact.placed");
         let merged: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
         let change = Change { added, removed: merged.clone(), of_frozen: false };

@@ -32,6 +32,7 @@ mod publishing;
 mod segments;
 mod state;
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -65,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) decoded: Arc<DecodedColumns>,
     /// Held exclusively while files that the catalog named are removed; shared by whoever reads them all.
     pub(crate) removals: RwLock<()>,
+    /// The locked `LOCK`: a [`Datasource`] may outlive its store, and writes. Last, so that it is let go after the catalog.
+    pub(crate) _lock: File,
 }
 
 /// One datasource of a [`crate::Store`].

@@ -5,10 +5,11 @@
 //!  place:  numbers within chunk and version ─► rename to segments/<datasource>/<id>/ ─► sync that folder
 //! ```
 //!
-//! Writing takes long and needs no lock. Placing is quick and happens under the lock on segments, since it is there
+//! Writing takes long and needs no lock, though a publish, of which there is one at a time, holds the one on segments
+//! from the choice of chunks on. Placing is quick and happens under the lock on segments, since it is there
 //! that a segment gets its number. Until the catalog names them, files in place are nothing but files.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,6 +19,7 @@ use super::{Datasource, SYNC_ENTRIES, poisons};
 use crate::catalog::SegmentRecord;
 use crate::disk::remove_if_there;
 use crate::error::{Result, StorageError};
+use crate::hot::Frozen;
 use crate::names::{folder_name, segment_folder, segment_id};
 use crate::schema::ColumnSpec;
 use crate::seal::{Chunk, Sealing};
@@ -75,12 +77,12 @@ impl Datasource {
     pub(super) fn place(
         &self,
         unplaced: &[Unplaced],
-        columns: &Arc<[ColumnSpec]>,
+        frozen: &Frozen,
         segments: &Segments,
         now_ms: i64,
     ) -> Result<Vec<SegmentRecord>> {
         let mut records = Vec::new();
-        if let Err(error) = self.place_each(unplaced, columns, segments, now_ms, &mut records) {
+        if let Err(error) = self.place_each(unplaced, frozen, segments, now_ms, &mut records) {
             if !poisons(&error) {
                 self.discard(&records);
                 self.discard_unplaced(unplaced);
@@ -93,20 +95,24 @@ impl Datasource {
     fn place_each(
         &self,
         unplaced: &[Unplaced],
-        columns: &Arc<[ColumnSpec]>,
+        frozen: &Frozen,
         segments: &Segments,
         now_ms: i64,
         records: &mut Vec<SegmentRecord>,
     ) -> Result<()> {
         let disk = &*self.shared.disk;
-        let columns = shared_columns(columns, segments);
+        let columns = shared_columns(&frozen.columns, segments);
         let parent = self.make_folder()?;
-        // Unused segments keep their files and ids until they are killed, so their numbers are taken too.
-        let mut taken = self.shared.catalog.segments()?;
-        taken.retain(|record| record.datasource == *self.name);
-        taken.extend_from_slice(segments.doomed());
+        let mut taken = segments.doomed().to_vec();
+        let mut looked_up = BTreeSet::new();
         for segment in unplaced {
-            let record = self.record(segment, &taken, &columns, now_ms);
+            let first = segment_id(&self.name, segment.chunk.interval, &segment.chunk.version, 0);
+            if !looked_up.contains(&first) {
+                // Unused segments keep their files and ids until they are killed, so their numbers are taken too.
+                taken.extend(self.shared.catalog.segments_from(&first)?);
+                looked_up.insert(first);
+            }
+            let record = self.record(segment, &taken, &columns, frozen.schema.rollup, now_ms);
             let folder = segment_folder(&self.shared.folder, &self.name, &record.id);
             // An earlier attempt may have come as far as this; the catalog does not name the folder.
             remove_if_there(disk, &folder).map_err(StorageError::io("remove", &folder))?;
@@ -125,10 +131,15 @@ impl Datasource {
         segment: &Unplaced,
         taken: &[SegmentRecord],
         columns: &Arc<[ColumnSpec]>,
+        rollup: bool,
         now_ms: i64,
     ) -> SegmentRecord {
         let Unplaced { chunk, written, .. } = segment;
-        let same = taken.iter().filter(|r| r.interval == chunk.interval && r.version == chunk.version);
+        let same = taken.iter().filter(|taken| {
+            *taken.datasource == *self.name
+                && taken.interval == chunk.interval
+                && taken.version == chunk.version
+        });
         let partition_num = same.map(|record| record.partition_num + 1).max().unwrap_or(0);
         SegmentRecord {
             id: segment_id(&self.name, chunk.interval, &chunk.version, partition_num),
@@ -141,6 +152,7 @@ impl Datasource {
             min_time_ms: written.min_time_ms,
             max_time_ms: written.max_time_ms,
             columns: Arc::clone(columns),
+            rollup,
             files: written.files,
             used: true,
             created_ms: now_ms,

@@ -82,6 +82,7 @@ impl Datasource {
         let Some(Pending(frozen)) = pending.as_ref() else { return Ok(Published::default()) };
         let published = self.noted(self.publish_frozen(frozen, now_ms))?;
         *pending = None;
+        self.writer().frozen_gone();
         Ok(published)
     }
 
@@ -98,7 +99,7 @@ impl Datasource {
         let chunks = sealing
             .chunks(self.shared.segment_rows_max, |time_ms| place_of(time_ms, frozen, &segments, now_ms));
         let unplaced = self.write(&sealing, chunks, Form::Arrow, "publish")?;
-        let added = self.place(&unplaced, &frozen.columns, &segments, now_ms)?;
+        let added = self.place(&unplaced, frozen, &segments, now_ms)?;
         let change = Change { added, of_frozen: true, ..Change::default() };
         self.commit(change, Some(&frozen.progress), &mut segments)
     }
@@ -129,6 +130,7 @@ impl Datasource {
         crate::fail_point!("reset.stored");
         let mut writer = self.writer();
         *pending = None;
+        writer.frozen_gone();
         writer.clear_hot(progress.cloned().unwrap_or_default());
         let state = self.state.load_full();
         self.state.store(Arc::new(State {

@@ -109,7 +109,7 @@ fn enter(start: usize, len: usize) -> &'static Slot {
         slot
     });
     slot.is_lost.store(false, Ordering::Relaxed);
-    slot.end.store(start + len, Ordering::Relaxed);
+    slot.end.store(start + len, Ordering::Release);
     slot.start.store(start, Ordering::Release);
     slot
 }
@@ -120,7 +120,10 @@ fn find(address: usize) -> Option<&'static Slot> {
     // SAFETY: slots are never freed, and `next` is never changed.
     while let Some(slot) = unsafe { next.as_ref() } {
         let start = slot.start.load(Ordering::Acquire);
-        if start != 0 && (start..slot.end.load(Ordering::Relaxed)).contains(&address) {
+        let end = slot.end.load(Ordering::Acquire);
+        // Between the two the slot may have become that of another mapping.
+        let is_one = start != 0 && slot.start.load(Ordering::Acquire) == start;
+        if is_one && (start..end).contains(&address) {
             return Some(slot);
         }
         next = slot.next.load(Ordering::Relaxed);

@@ -65,6 +65,8 @@ pub struct Writer {
     plain: Vec<bool>,
     runs: Vec<Arc<Run>>,
     rows: usize,
+    /// Memory of rows that were frozen and are no segments yet.
+    frozen_bytes: usize,
     generation: u64,
     oldest_ms: Option<i64>,
     progress: Progress,
@@ -92,6 +94,7 @@ impl Writer {
             schema,
             runs: Vec::new(),
             rows: 0,
+            frozen_bytes: 0,
             generation: 0,
             oldest_ms: None,
             progress,
@@ -153,8 +156,8 @@ impl Writer {
     pub fn append(&mut self, batch: RowBatch, progress: &Progress, now_ms: i64) -> Result<()> {
         batch.check(&self.datasource, &self.schema)?;
         self.check_codes(&batch)?;
-        self.progress.advance(progress);
         if batch.rows() == 0 {
+            self.progress.advance(progress);
             return Ok(());
         }
         self.note_multi_values(&batch);
@@ -163,6 +166,8 @@ impl Writer {
         if self.schema.rollup {
             run = run.rolled_up(&self.schema.columns, &self.companions)?;
         }
+        // From here on the rows are in, and so are their offsets.
+        self.progress.advance(progress);
         self.rows += run.rows();
         self.oldest_ms.get_or_insert(now_ms);
         self.runs.push(Arc::new(run));
@@ -181,6 +186,11 @@ impl Writer {
     pub fn hot_bytes(&self) -> usize {
         self.runs.iter().map(|run| run.bytes).sum::<usize>()
             + self.dictionaries.iter().map(Dictionary::bytes).sum::<usize>()
+    }
+
+    /// [`Self::hot_bytes`], and what is on its way into segments, or waits to be when there is room on the disk.
+    pub fn unpublished_bytes(&self) -> usize {
+        self.hot_bytes() + self.frozen_bytes
     }
 
     /// The latest `__time` among the rows not yet published.
@@ -208,6 +218,7 @@ impl Writer {
     /// Moves all rows out. They stay visible: the state keeps their parts as frozen until segments replace them.
     pub(crate) fn freeze(&mut self) -> Frozen {
         let parts = self.parts();
+        self.frozen_bytes += self.hot_bytes();
         let frozen = self.take_generation();
         let state = self.state.load_full();
         self.state.store(Arc::new(State {
@@ -217,6 +228,11 @@ impl Writer {
             ..State::clone(&state)
         }));
         frozen
+    }
+
+    /// The frozen rows have become segments, or were dropped.
+    pub(crate) fn frozen_gone(&mut self) {
+        self.frozen_bytes = 0;
     }
 
     fn take_generation(&mut self) -> Frozen {

@@ -244,7 +244,7 @@ fn read_as(layout: &ArrayLayout) -> DataType {
 fn formed(spec: &ColumnSpec, array: &ArrayRef, layout: &ArrayLayout) -> Result<ArrayRef> {
     let Some(dictionary) = layout.dictionary() else { return Ok(ArrayRef::clone(array)) };
     let bounds = Bounds::STRINGS_CODED;
-    let distinct = dictionary.len as usize;
+    let distinct = Some(dictionary.len as usize);
     let prepared = match spec.column_type {
         ColumnType::String => {
             let mut dictionary = Dictionary::new();

@@ -46,9 +46,9 @@ impl Bounds {
         rows >= self.rows_min && distinct > rows / 2
     }
 
-    /// How many different values a column of numbers may have to get a dictionary.
-    pub(super) fn numbers_max(self, rows: usize) -> usize {
-        if rows >= self.rows_min { NUMBERS_MAX.min(rows / 8) } else { 0 }
+    /// How many different values a column of numbers may have to get a dictionary; `None`: it gets none.
+    pub(super) fn numbers_max(self, rows: usize) -> Option<usize> {
+        (rows >= self.rows_min).then_some(NUMBERS_MAX.min(rows / 8))
     }
 }
 
@@ -320,11 +320,9 @@ impl Number for Float32Type {
     }
 }
 
-/// Numbers of at most so many different values as codes; `None` for all others.
-pub(super) fn numbers<T: Number>(array: &PrimitiveArray<T>, distinct_max: usize) -> Option<Prepared> {
-    if distinct_max == 0 {
-        return None;
-    }
+/// Numbers of at most so many different values as codes; `None` for all others, and without a bound.
+pub(super) fn numbers<T: Number>(array: &PrimitiveArray<T>, distinct_max: Option<usize>) -> Option<Prepared> {
+    let distinct_max = distinct_max?;
     let mut known: HashMap<u64, u32> = HashMap::new();
     let mut values: Vec<T::Native> = Vec::new();
     let mut codes = Vec::with_capacity(array.len());

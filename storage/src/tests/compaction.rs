@@ -75,6 +75,29 @@ proptest! {
 }
 
 #[test]
+fn rows_that_were_published_one_by_one_are_not_rolled_up_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, datasource) = open_large(folder.path(), false);
+    // A column of the same kind in both schemas, so that both can be merged.
+    let schema = |rollup| Arc::new(TableSchema { rollup, ..TableSchema::clone(&schema(false)) });
+    for at in 0..2 {
+        append(&mut datasource.writer(), &[row(7, "a"), row(7, "a")], at);
+        datasource.publish(at).unwrap();
+    }
+    store.ensure_datasource("ds", schema(true)).unwrap();
+    append(&mut datasource.writer(), &[row(7, "a"), row(7, "a")], 2);
+    datasource.publish(2).unwrap();
+    let rows = || datasource.snapshot().rows();
+    assert_eq!(rows(), 5, "two and two as they came, then two as one");
+    assert_eq!(compact_all(&datasource, &EAGER), 1);
+    assert_eq!(rows(), 5);
+    append(&mut datasource.writer(), &[row(7, "a")], 3);
+    datasource.publish(3).unwrap();
+    compact_all(&datasource, &EAGER);
+    assert_eq!(rows(), 6, "what was merged from such rows is not rolled up either");
+}
+
+#[test]
 fn many_different_texts_are_merged_as_they_were_stored() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let (often, once) = (open_large(folders[0].path(), false), open_large(folders[1].path(), false));

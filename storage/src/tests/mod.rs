@@ -415,6 +415,48 @@ fn many_small_batches_of_text_take_no_more_memory_than_their_text() {
 }
 
 #[test]
+fn rows_take_memory_until_they_are_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, datasource) = open(folder.path(), false);
+    append(&mut datasource.writer(), &[row(1, "a")], 1);
+    let bytes = datasource.writer().hot_bytes();
+    assert_eq!(datasource.writer().unpublished_bytes(), bytes);
+    {
+        let mut writer = datasource.writer();
+        writer.freeze();
+        assert_eq!(writer.hot_rows(), 0);
+        assert!(writer.unpublished_bytes() >= bytes);
+    }
+    datasource.publish(0).unwrap();
+    assert!(datasource.writer().unpublished_bytes() < bytes);
+}
+
+#[test]
+fn a_name_is_as_long_as_a_folder_may_be_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+    assert!(store.ensure_datasource(&"門".repeat(15), schema(false)).is_err());
+    // Nine bytes each once escaped, and the longest name of a segment: all of time.
+    let schema =
+        Arc::new(TableSchema { segment_granularity: Granularity::ALL, ..TableSchema::clone(&schema(false)) });
+    let datasource = store.ensure_datasource(&"門".repeat(14), schema).unwrap();
+    append(&mut datasource.writer(), &[row(1, "a")], 1);
+    assert_eq!(datasource.publish(0).unwrap().rows, 1);
+}
+
+#[test]
+fn a_folder_stays_locked_while_anybody_can_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, datasource) = open(folder.path(), false);
+    drop(store);
+    let locked =
+        || matches!(Store::open(folder.path(), StoreOptions::default()), Err(StorageError::Locked { .. }));
+    assert!(locked());
+    drop(datasource);
+    assert!(!locked());
+}
+
+#[test]
 fn a_code_that_no_dictionary_has_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (_store, datasource) = open(folder.path(), false);

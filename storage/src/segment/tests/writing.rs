@@ -1,11 +1,15 @@
 //! What the writer decides and what it refuses.
 
-use arrow::array::{Float64Array, UInt32Array};
+use arrow::array::{Float32Array, Float64Array, UInt32Array};
 
 use super::*;
 use crate::error::StorageError;
 
 fn written(columns: &[ColumnSpec], values: &[InputColumn], bounds: Bounds) -> Result<Segment> {
+    written_as(Form::Arrow, columns, values, bounds)
+}
+
+fn written_as(form: Form, columns: &[ColumnSpec], values: &[InputColumn], bounds: Bounds) -> Result<Segment> {
     let rows = values.iter().find_map(|column| match column {
         InputColumn::Codes { codes, .. } => Some(codes.len()),
         InputColumn::Text(array) => Some(array.len()),
@@ -24,7 +28,7 @@ fn written(columns: &[ColumnSpec], values: &[InputColumn], bounds: Bounds) -> Re
         rows: None,
     };
     let disk = MemoryDisk::default();
-    let summary = write_within(&disk, Path::new("segment"), &input, Form::Arrow, bounds)?;
+    let summary = write_within(&disk, Path::new("segment"), &input, form, bounds)?;
     open(&disk, Some(&summary.files))
 }
 
@@ -103,6 +107,8 @@ fn a_column_that_is_null_everywhere_reads_as_null() {
         ColumnSpec::dimension("s", ColumnType::String),
         ColumnSpec::dimension("n", ColumnType::Long),
         ColumnSpec::dimension("t", ColumnType::String),
+        ColumnSpec::dimension("f", ColumnType::Float),
+        ColumnSpec::dimension("d", ColumnType::Double),
     ];
     let values = [
         InputColumn::Codes {
@@ -111,17 +117,21 @@ fn a_column_that_is_null_everywhere_reads_as_null() {
         },
         InputColumn::Long(Int64Array::new_null(2000)),
         InputColumn::Text(StringViewArray::new_null(2000)),
+        InputColumn::Float(Float32Array::new_null(2000)),
+        InputColumn::Double(Float64Array::new_null(2000)),
     ];
-    let segment = written(&columns, &values, Bounds::default()).unwrap();
-    segment.verify().unwrap();
-    for name in ["s", "n", "t"] {
-        let column = segment.column(name).unwrap().unwrap();
-        assert_eq!(column.null_count(), 2000, "{name}");
+    for form in [Form::Arrow, Form::Parquet] {
+        let segment = written_as(form, &columns, &values, Bounds::default()).unwrap();
+        segment.verify().unwrap();
+        for ColumnSpec { name, .. } in &columns {
+            let column = segment.column(name).unwrap().unwrap();
+            assert_eq!(column.null_count(), 2000, "{name}, {form:?}");
+        }
+        let postings = segment.postings("s").unwrap().unwrap();
+        assert!(postings.is_empty());
+        assert_eq!(postings.nulls().unwrap().len(), 2000);
+        assert_eq!(segment.blocks("n").unwrap().unwrap()[0].nulls, 2000);
     }
-    let postings = segment.postings("s").unwrap().unwrap();
-    assert!(postings.is_empty());
-    assert_eq!(postings.nulls().unwrap().len(), 2000);
-    assert_eq!(segment.blocks("n").unwrap().unwrap()[0].nulls, 2000);
 }
 
 #[test]
