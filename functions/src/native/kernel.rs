@@ -21,6 +21,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::library::text::MADE_MAX;
 use super::types::{Type, Typed};
 
 /// What computes: arguments and the number of rows, to as many results.
@@ -213,7 +214,7 @@ impl Output for Text {
     fn collect(values: impl Iterator<Item = Option<String>>) -> ArrayRef {
         let mut builder = StringViewBuilder::with_capacity(values.size_hint().0);
         for value in values {
-            builder.append_option(value);
+            builder.append_option(value.filter(|text| text.len() <= MADE_MAX));
         }
         Arc::new(builder.finish())
     }

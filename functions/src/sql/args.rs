@@ -91,11 +91,6 @@ impl Args {
         Ok(Numbers { array: column.array.as_primitive(), literal: column.literal })
     }
 
-    pub(super) fn boolean(&self, i: usize) -> Result<Booleans<'_>> {
-        let column = self.column(i)?;
-        Ok(Booleans { array: column.array.as_boolean(), literal: column.literal })
-    }
-
     pub(super) fn lists(&self, i: usize) -> Result<Lists<'_>> {
         let column = self.column(i)?;
         Ok(Lists { array: column.array.as_list(), literal: column.literal })
@@ -149,6 +144,15 @@ impl Args {
     /// Argument `i` as a zone; UTC where it is NULL or not given.
     pub(super) fn zone(&self, i: usize) -> Result<Zones<'_>> {
         self.optional(i, |i| self.compiled(i, Zone::parse)).map(Zones)
+    }
+
+    /// Refuses a batch whose texts have taken so many bytes by the end of `row`.
+    pub(super) fn check_bytes(&self, bytes: usize, row: usize) -> Result<(), FunctionError> {
+        if bytes <= TEXTS_BYTES_MAX {
+            return Ok(());
+        }
+        let function = self.function().to_owned();
+        Err(FunctionError::TooMuch { function, bytes_max: TEXTS_BYTES_MAX, rows: row + 1 })
     }
 }
 
@@ -240,19 +244,6 @@ impl<'a, T: ArrowPrimitiveType> Numbers<'a, T> {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Booleans<'a> {
-    array: &'a BooleanArray,
-    literal: bool,
-}
-
-impl Booleans<'_> {
-    pub(super) fn get(&self, row: usize) -> Option<bool> {
-        let row = if self.literal { 0 } else { row };
-        (row < self.array.len() && self.array.is_valid(row)).then(|| self.array.value(row))
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
 pub(super) struct Lists<'a> {
     array: &'a ListArray,
     literal: bool,
@@ -279,10 +270,7 @@ pub(super) fn texts(
         buffer.clear();
         let present = value(row, &mut buffer)?.is_some();
         bytes += buffer.len();
-        if bytes > TEXTS_BYTES_MAX {
-            let function = args.function().to_owned();
-            return Err(FunctionError::TooMuch { function, bytes_max: TEXTS_BYTES_MAX, rows: row + 1 }.into());
-        }
+        args.check_bytes(bytes, row)?;
         builder.append_option(present.then_some(buffer.as_str()));
     }
     Ok(Arc::new(builder.finish()))

@@ -6,13 +6,12 @@
 //! | long | `Int64` | the number it spells, else NULL | cut, clamped | milliseconds |
 //! | double | `Float64` | the number it spells, else NULL | nearest | milliseconds |
 //! | time | `Timestamp(ms)` | ISO-8601, else NULL | as milliseconds | as it is |
-//! | boolean | `Boolean` | `true`, else false | not zero | not zero |
 //! | number | `Int64`, `Float32` or `Float64` | as double | widened | as long |
 
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringViewArray, StringViewBuilder,
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, StringViewArray, StringViewBuilder,
     TimestampMillisecondArray, new_null_array,
 };
 use arrow::compute::cast;
@@ -32,7 +31,6 @@ pub(super) enum Kind {
     Long,
     Double,
     Time,
-    Boolean,
     /// `Int64`, `Float32` or `Float64`, whichever is nearest.
     Number,
     /// `List<Utf8View>`; a text is a list of one.
@@ -51,7 +49,6 @@ impl Kind {
             Self::Long => "a whole number",
             Self::Double | Self::Number => "a number",
             Self::Time => "a timestamp",
-            Self::Boolean => "a boolean",
             Self::TextList => "a list of texts",
             Self::Any => "a value",
         }
@@ -97,7 +94,6 @@ pub(super) fn target(kind: Kind, given: &DataType) -> DataType {
         Kind::Long => DataType::Int64,
         Kind::Double => DataType::Float64,
         Kind::Time => TIME,
-        Kind::Boolean => DataType::Boolean,
         Kind::TextList => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8View, true))),
         Kind::Any => match plain(given) {
             DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
@@ -113,7 +109,7 @@ pub(super) fn target(kind: Kind, given: &DataType) -> DataType {
     }
 }
 
-fn is_time(given: &DataType) -> bool {
+pub(super) fn is_time(given: &DataType) -> bool {
     matches!(given, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
 }
 
@@ -133,7 +129,6 @@ pub(super) fn convert(kind: Kind, array: &ArrayRef) -> Result<ArrayRef> {
     match kind {
         Kind::Text => to_text(array),
         Kind::Time => to_time(array),
-        Kind::Boolean => to_boolean(array),
         Kind::Any => Ok(cast(array, &wanted)?),
         Kind::TextList => to_text_list(array, &wanted),
         Kind::Long | Kind::Double | Kind::Number => to_number(array, &wanted),
@@ -188,18 +183,6 @@ fn to_time(array: &ArrayRef) -> Result<ArrayRef> {
         // Arrow casts a number to a time by its unit, which is what Druid means.
         _ => cast(&to_number(array, &DataType::Int64)?, &TIME)?,
     })
-}
-
-fn to_boolean(array: &ArrayRef) -> Result<ArrayRef> {
-    if array.data_type().is_string() {
-        let texts = cast(array, &DataType::Utf8View)?;
-        let values =
-            texts.as_string_view().iter().map(|text| text.map(|text| text.eq_ignore_ascii_case("true")));
-        return Ok(Arc::new(values.collect::<BooleanArray>()));
-    }
-    let numbers = to_number(array, &DataType::Float64)?;
-    let values = numbers.as_primitive::<Float64Type>().iter().map(|value| value.map(|value| value != 0.0));
-    Ok(Arc::new(values.collect::<BooleanArray>()))
 }
 
 fn to_number(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {

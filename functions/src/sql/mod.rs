@@ -38,6 +38,7 @@ pub use aggregate::aggregate_functions;
 pub use catalogue::{RoutineInfo, catalogue};
 pub use error::FunctionError;
 pub use planner::FunctionSyntax;
+pub use spec::{ArgumentKind, argument_kind};
 
 /// Every scalar function. Names are in lower case, as DataFusion looks them up; register these after DataFusion's
 /// own, some of which they replace.

@@ -169,6 +169,24 @@ impl Spec {
     }
 }
 
+/// Kinds of arguments that values of other types become in a way that depends on the session's time zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArgumentKind {
+    /// A text.
+    Text,
+    /// An instant.
+    Time,
+}
+
+/// What a function of this crate takes as its argument `at`, if it is one of these kinds.
+pub fn argument_kind(function: &ScalarUDF, at: usize) -> Option<ArgumentKind> {
+    match function.inner().downcast_ref::<DruidFunction>()?.spec.kind(at) {
+        Kind::Text => Some(ArgumentKind::Text),
+        Kind::Time => Some(ArgumentKind::Time),
+        _ => None,
+    }
+}
+
 #[derive(Debug)]
 struct DruidFunction {
     spec: &'static Spec,

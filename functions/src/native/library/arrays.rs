@@ -472,12 +472,16 @@ fn split(call: &Call) -> Lowered {
     let constants = format!("{:?}", regex.as_str());
     let kernel = to_list(ElementType::String, move |values, rows| {
         let view = Text::view(argument(values, 0)?)?;
-        Ok((0..rows).map(|row| Text::get(&view, row).map(|text| split_text(text, &regex))).collect())
+        let list = |text: &str| -> List {
+            split_text(text, &regex).into_iter().map(|part| Some(Value::Text(part.to_owned()))).collect()
+        };
+        Ok((0..rows).map(|row| Text::get(&view, row).map(list)).collect())
     });
     Ok(call.function_with(&constants, vec![call.text(0)?], Type::Array(ElementType::String), kernel))
 }
 
-fn split_text(text: &str, separator: &Regex) -> List {
+/// The parts of a text; none of one that is nothing but separators.
+pub(crate) fn split_text<'a>(text: &'a str, separator: &Regex) -> Vec<&'a str> {
     let mut parts: Vec<&str> = Vec::new();
     let mut from = 0;
     for found in separator.find_iter(text) {
@@ -489,11 +493,11 @@ fn split_text(text: &str, separator: &Regex) -> List {
         from = found.end();
     }
     if parts.is_empty() {
-        return vec![Some(Value::Text(text.to_owned()))];
+        return vec![text];
     }
     parts.push(&text[from..]);
     while parts.last().is_some_and(|part| part.is_empty()) {
         parts.pop();
     }
-    parts.into_iter().map(|part| Some(Value::Text(part.to_owned()))).collect()
+    parts
 }

@@ -18,7 +18,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
         Ok(call.function(vec![call.long(0)?], Type::Long, map1::<Long, Long>(|x| Some(!x))))
     }),
     function("bitwiseConvertDoubleToLongBits", 1, 1, |call| {
-        let kernel = map1::<Double, Long>(|x| Some(x.to_bits() as i64));
+        let kernel = map1::<Double, Long>(|x| Some(long_bits(x)));
         Ok(call.function(vec![call.double(0)?], Type::Long, kernel))
     }),
     function("bitwiseConvertLongBitsToDouble", 1, 1, |call| {
@@ -26,6 +26,12 @@ pub(super) const FUNCTIONS: &[Definition] = &[
         Ok(call.function(vec![call.long(0)?], Type::Double, kernel))
     }),
 ];
+
+/// Java's `doubleToLongBits`: all NaN have the same.
+pub(crate) fn long_bits(value: f64) -> i64 {
+    const NAN: i64 = 0x7FF8_0000_0000_0000;
+    if value.is_nan() { NAN } else { value.to_bits() as i64 }
+}
 
 fn longs(call: &Call, f: fn(i64, i64) -> i64) -> Lowered {
     let arguments = vec![call.long(0)?, call.long(1)?];

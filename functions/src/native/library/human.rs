@@ -35,6 +35,8 @@ pub(crate) fn binary(value: i64, precision: usize) -> String {
     }
     let unit = (magnitude.ilog2() / 10) as usize;
     let scaled = value as f64 / (1_u64 << (unit * 10)) as f64;
+    // As in [`decimal`].
+    let scaled = super::math::round_double(scaled, precision as i64);
     format!("{scaled:.precision$} {}B", UNITS.get(unit).copied().unwrap_or_default())
 }
 

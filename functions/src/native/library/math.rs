@@ -165,7 +165,9 @@ pub(crate) fn round_long(value: i64, places: i64) -> i64 {
     if places >= 0 {
         return value;
     }
-    let Some(unit) = u32::try_from(-places).ok().and_then(|p| 10_i128.checked_pow(p)) else { return 0 };
+    let Some(unit) = u32::try_from(places.unsigned_abs()).ok().and_then(|p| 10_i128.checked_pow(p)) else {
+        return 0;
+    };
     let value = i128::from(value);
     let half = if value < 0 { -unit / 2 } else { unit / 2 };
     ((value + half) / unit * unit) as i64
@@ -186,7 +188,7 @@ pub(crate) fn round_double(value: f64, places: i64) -> f64 {
     let kept = point.saturating_add(places);
     let Ok(kept) = usize::try_from(kept) else { return 0.0 };
     if kept >= digits.len() {
-        return value;
+        return value + 0.0;
     }
     let up = digits.get(kept).is_some_and(|d| *d >= b'5');
     digits.truncate(kept);
@@ -200,7 +202,8 @@ pub(crate) fn round_double(value: f64, places: i64) -> f64 {
     }
     let head = if carry { "1" } else { "0" };
     let digits = String::from_utf8(digits).unwrap_or_default();
-    format!("{sign}{head}.{digits}e{point}").parse().unwrap_or(value)
+    // Decimal numbers have one zero, without a sign.
+    format!("{sign}{head}.{digits}e{point}").parse().unwrap_or(value) + 0.0
 }
 
 /// Java's: zero keeps its sign.

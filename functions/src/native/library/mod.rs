@@ -6,8 +6,8 @@
 //! Nothing here depends on anything but its arguments: there is no clock and no randomness, so a column may be
 //! computed once per distinct value, and a message that is read twice gives the same row.
 
-mod arrays;
-mod bits;
+pub(crate) mod arrays;
+pub(crate) mod bits;
 mod call;
 mod conditional;
 pub(crate) mod human;

@@ -1,9 +1,9 @@
 //! Regular expressions and LIKE patterns. Patterns are literals, compiled once.
 //!
 //! Patterns are written for Java's engine. What Rust's reads differently is translated ([`compile`]): `\d`, `\w`,
-//! `\s` mean ASCII, `\Q…\E` quotes, `\h` is a blank, `\Z` the end. What needs backtracking (look-around, back
-//! references, possessive quantifiers) is refused with the engine's own explanation. In exchange every match takes
-//! time linear in the text, so no pattern can stop a stream.
+//! `\s` and POSIX classes (`\p{Alpha}`) mean ASCII, `\Q…\E` quotes, `\h` is a blank, `\Z` the end. What needs
+//! backtracking (look-around, back references, possessive quantifiers) is refused. In exchange every match takes time
+//! linear in the text, so no pattern can stop a stream.
 
 use regex::{Regex, RegexBuilder};
 
@@ -27,10 +27,11 @@ const COMPILED_MAX: usize = 1 << 20;
 
 /// Compiles a pattern that was written for `java.util.regex`.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(&translate(pattern))
+    let unusable = |reason: &str| format!("has a pattern that cannot be used: {reason}");
+    RegexBuilder::new(&translate(pattern).map_err(unusable)?)
         .size_limit(COMPILED_MAX)
         .build()
-        .map_err(|error| format!("has a pattern that cannot be used: {}", last_line(&error.to_string())))
+        .map_err(|error| unusable(last_line(&error.to_string())))
 }
 
 /// The regex crate explains itself over several lines, with a picture; the last says what is wrong.
@@ -54,13 +55,29 @@ pub(crate) fn like_pattern(pattern: &str, escape: Option<char>) -> String {
 }
 
 /// Java's notation in Rust's.
-fn translate(pattern: &str) -> String {
+fn translate(pattern: &str) -> Result<String, &'static str> {
     let mut out = String::with_capacity(pattern.len());
     let mut rest = pattern;
     let mut class_depth = 0_usize;
     while let Some(c) = rest.chars().next() {
         rest = &rest[c.len_utf8()..];
+        let repeats = match c {
+            '*' | '+' | '?' => Some(""),
+            '{' => rest.find('}').map(|end| &rest[..=end]).filter(|counts| is_counts(counts)),
+            _ => None,
+        };
         match c {
+            _ if class_depth == 0
+                && let Some(counts) = repeats =>
+            {
+                out.push(c);
+                out.push_str(counts);
+                rest = &rest[counts.len()..];
+                // What Rust would read as a repeated repetition.
+                if rest.starts_with('+') {
+                    return Err("possessive quantifiers are not supported");
+                }
+            }
             '\\' => rest = escape(rest, class_depth > 0, &mut out),
             '[' => {
                 class_depth += 1;
@@ -82,7 +99,33 @@ fn translate(pattern: &str) -> String {
             c => out.push(c),
         }
     }
-    out
+    Ok(out)
+}
+
+/// Whether this is what follows the bracket of `{2}`, `{2,}` or `{2,5}`.
+fn is_counts(text: &str) -> bool {
+    let counts = text.trim_end_matches('}');
+    counts.starts_with(|c: char| c.is_ascii_digit()) && counts.chars().all(|c| c.is_ascii_digit() || c == ',')
+}
+
+/// Java's POSIX classes, which are ASCII.
+fn posix_class(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "Lower" => "a-z",
+        "Upper" => "A-Z",
+        "ASCII" => "\\x00-\\x7F",
+        "Alpha" => "A-Za-z",
+        "Digit" => "0-9",
+        "Alnum" => "0-9A-Za-z",
+        "Punct" => "!-/:-@\\[-`{-~",
+        "Graph" => "!-~",
+        "Print" => " -~",
+        "Blank" => " \\t",
+        "Cntrl" => "\\x00-\\x1F\\x7F",
+        "XDigit" => "0-9A-Fa-f",
+        "Space" => " \\t\\n\\x0B\\f\\r",
+        _ => return None,
+    })
 }
 
 /// What follows a backslash; gives back what follows that.
@@ -105,6 +148,15 @@ fn escape<'a>(rest: &'a str, in_class: bool, out: &mut String) -> &'a str {
     if let Some(class) = ascii {
         // A class inside a class is their union, negated or not.
         out.push('[');
+        out.push_str(class);
+        out.push(']');
+        return after;
+    }
+    if let 'p' | 'P' = c
+        && let Some((name, after)) = after.strip_prefix('{').and_then(|named| named.split_once('}'))
+        && let Some(class) = posix_class(name)
+    {
+        out.push_str(if c == 'p' { "[" } else { "[^" });
         out.push_str(class);
         out.push(']');
         return after;
@@ -194,8 +246,9 @@ fn replace(call: &Call) -> Lowered {
 /// Replacements nest, so that texts could grow without bound: `None` as soon as one has grown beyond [`MADE_MAX`].
 pub(crate) fn replace_all(text: &str, regex: &Regex, pieces: &[Piece]) -> Option<String> {
     let mut out = String::with_capacity(text.len());
-    let mut from = 0;
-    for found in regex.captures_iter(text) {
+    let (mut from, mut look_from) = (0, 0);
+    // As Java finds them: a match of no width may follow right behind another match.
+    while let Some(found) = (look_from <= text.len()).then(|| regex.captures_at(text, look_from)).flatten() {
         let whole = found.get(0)?;
         out.push_str(&text[from..whole.start()]);
         for piece in pieces {
@@ -210,6 +263,8 @@ pub(crate) fn replace_all(text: &str, regex: &Regex, pieces: &[Piece]) -> Option
             out.push_str(piece);
         }
         from = whole.end();
+        let next_char = text[from..].chars().next().map_or(1, char::len_utf8);
+        look_from = if whole.is_empty() { from + next_char } else { from };
     }
     out.push_str(&text[from..]);
     Some(out)
@@ -294,7 +349,7 @@ mod tests {
 
     #[test]
     fn digits_words_and_blanks_are_ascii_as_in_java() {
-        assert_eq!(translate(r"^(-?\d+(?:\.\d+)?)"), r"^(-?[0-9]+(?:\.[0-9]+)?)");
+        assert_eq!(translate(r"^(-?\d+(?:\.\d+)?)").unwrap(), r"^(-?[0-9]+(?:\.[0-9]+)?)");
         let regex = compile(r"^[\w-]+\s\D$").unwrap();
         assert!(regex.is_match("a-b x") && !regex.is_match("ä x") && !regex.is_match("a\u{a0}x"));
     }
@@ -308,7 +363,35 @@ mod tests {
     }
 
     #[test]
+    fn posix_classes_are_ascii_as_in_java() {
+        let is_match = |pattern: &str, text: &str| compile(pattern).unwrap().is_match(text);
+        assert!(
+            is_match(r"\p{Punct}", "+") && is_match(r"^[\p{Punct}x]+$", "-x]") && is_match(r"\P{Alpha}", "ü")
+        );
+        assert!(!is_match(r"\p{Alpha}", "ü") && !is_match(r"[^\p{Punct}]", "`~"));
+        assert!(is_match(r"\p{L}", "ü"), "Unicode's own classes are what they are");
+    }
+
+    #[test]
+    fn matches_of_no_width_are_those_that_java_finds() {
+        let replaced = |pattern: &str, text: &str| {
+            let regex = compile(pattern).unwrap();
+            replace_all(text, &regex, &pieces("-", &regex).unwrap()).unwrap()
+        };
+        assert_eq!(replaced("b*", "abc"), "-a--c-");
+        assert_eq!(replaced("", "äb"), "-ä-b-");
+        assert_eq!(replaced("^", "ab"), "-ab");
+        assert_eq!(replaced("b", "abcb"), "a-c-");
+    }
+
+    #[test]
     fn what_needs_backtracking_is_refused_with_the_reason() {
+        for possessive in ["a++a", "a*+", "a?+", "a{2}+", "a{2,}+b", r"[x]{2,3}+"] {
+            assert!(compile(possessive).unwrap_err().contains("possessive"), "{possessive}");
+        }
+        for fine in [r"a\++", "[+]+", "[*+]", "a+b+", "a+?"] {
+            assert!(compile(fine).is_ok(), "{fine}");
+        }
         let error = compile(r"(?=x)").unwrap_err();
         assert!(error.contains("look-around"), "{error}");
         assert!(compile(r"(a)\1").unwrap_err().contains("backreferences"));

@@ -37,7 +37,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("repeat", 2, 2, |call| {
         of_text_and_long(call, |s, n| {
             let times = clamp(n.max(0));
-            (s.len().saturating_mul(times) <= MADE_MAX).then(|| s.repeat(times))
+            (times > 0 && s.len().saturating_mul(times) <= MADE_MAX).then(|| s.repeat(times))
         })
     }),
     function("substring", 3, 3, |call| {
@@ -117,11 +117,15 @@ impl Ends {
     }
 }
 
-/// To `length`, cutting the end off if the text is longer. An empty padding only cuts.
+/// To `length`, cutting the end off if the text is longer. An empty padding only cuts. As Druid has it, a length of 0 gives
+/// NULL and a negative one the empty text.
 fn pad(call: &Call, join: fn(&str, String) -> String) -> Lowered {
     let arguments = vec![call.text(0)?, call.long(1)?, call.text(2)?];
     let kernel = map3::<Text, Long, Text, Text>(move |text, length, padding| {
-        let length = usize::try_from(length).ok().filter(|length| *length <= MADE_MAX)?;
+        if length < 0 {
+            return Some(String::new());
+        }
+        let length = usize::try_from(length).ok().filter(|length| (1..=MADE_MAX).contains(length))?;
         let have = utf16::length(text);
         if length <= have {
             return Some(utf16::slice(text, 0, length));
@@ -135,10 +139,10 @@ fn pad(call: &Call, join: fn(&str, String) -> String) -> Lowered {
     Ok(call.function(arguments, Type::Text, kernel))
 }
 
-/// Zero-based; a negative length means to the end, a start beyond the end gives the empty text. Java throws for a
-/// negative start; here it is NULL.
+/// Zero-based; a negative length means to the end, a start at the end or beyond gives NULL. Java throws for a negative
+/// start; here it is NULL too.
 fn substring(text: &str, start: i64, length: i64) -> Option<String> {
-    let start = usize::try_from(start).ok()?;
+    let start = usize::try_from(start).ok().filter(|start| *start < utf16::length(text))?;
     let end = usize::try_from(length).map_or(usize::MAX, |length| start.saturating_add(length));
     Some(utf16::slice(text, start, end))
 }

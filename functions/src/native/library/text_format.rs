@@ -101,8 +101,12 @@ struct Specifier {
 /// Wider results are not made.
 const WIDTH_MAX: usize = 4096;
 
-/// The formatted text, or `None` for a pattern or an argument that Java would refuse.
+/// The formatted text, or `None` for a pattern or an argument that Java would refuse. Druid does not ask Java if there are
+/// no arguments.
 pub(crate) fn format(pattern: &str, arguments: &[Value]) -> Option<String> {
+    if arguments.is_empty() {
+        return Some(pattern.to_owned());
+    }
     let mut out = String::new();
     let mut rest = pattern;
     let mut next = 0;
@@ -191,7 +195,9 @@ impl Specifier {
                 format!("{rounded:.precision$}")
             }),
             ('e', Value::Double(value)) => self.double(*value, |v, precision| {
-                let text = format!("{v:.precision$e}");
+                let exponent = if v == 0.0 { 0 } else { v.log10().floor() as i64 };
+                let rounded = super::math::round_double(v, precision as i64 - exponent);
+                let text = format!("{rounded:.precision$e}");
                 let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
                 let exponent: i32 = exponent.parse().unwrap_or(0);
                 let sign = if exponent < 0 { '-' } else { '+' };

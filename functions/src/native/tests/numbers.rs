@@ -323,6 +323,7 @@ fn numbers_for_people_have_units() {
         ("human_readable_binary_byte_format(1048576)", "'1.00 MiB'"),
         ("human_readable_binary_byte_format(1048576, 3)", "'1.000 MiB'"),
         ("human_readable_binary_byte_format(1023)", "'1023 B'"),
+        ("human_readable_binary_byte_format(1152)", "'1.13 KiB'"),
         ("human_readable_binary_byte_format(-1536, 1)", "'-1.5 KiB'"),
         ("human_readable_decimal_byte_format(1000000)", "'1.00 MB'"),
         ("human_readable_decimal_byte_format(999)", "'999 B'"),

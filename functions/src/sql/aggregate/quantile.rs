@@ -8,7 +8,11 @@ use datafusion::functions_aggregate::approx_percentile_cont::ApproxPercentileCon
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 
+use super::literal;
 use crate::sql::error::FunctionError;
+
+/// Druid's greatest `k`.
+const CENTROIDS_MAX: i64 = 32_768;
 
 pub(super) fn function() -> AggregateUDF {
     AggregateUDF::new_from_impl(Quantile {
@@ -60,6 +64,8 @@ impl AggregateUDFImpl for Quantile {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        // Memory is taken for all of them at once.
+        literal::whole("approx_quantile", &args, 2, 2..=CENTROIDS_MAX)?;
         self.digest.accumulator(args)
     }
 }

@@ -3,6 +3,7 @@
 use arrow::array::ArrayRef;
 use datafusion::error::Result;
 
+use crate::native::library::bits::long_bits;
 use crate::sql::args::{Args, doubles, longs};
 use crate::sql::convert::Kind::{Double, Long};
 use crate::sql::spec::{Returns, Spec};
@@ -24,7 +25,7 @@ pub(super) const SPECS: &[Spec] = &[
     }),
     Spec::new("BITWISE_CONVERT_DOUBLE_TO_LONG_BITS", &[Double], Returns::Long, |args| {
         let value = args.double(0)?;
-        longs(args, |row| Ok(value.get(row).map(|value| value.to_bits() as i64)))
+        longs(args, |row| Ok(value.get(row).map(long_bits)))
     }),
     Spec::new("BITWISE_CONVERT_LONG_BITS_TO_DOUBLE", &[Long], Returns::Double, |args| {
         let value = args.long(0)?;

@@ -1,4 +1,5 @@
-//! `GREATEST` and `LEAST`: NULLs do not count; of different types, texts win over doubles and doubles over longs.
+//! `GREATEST` and `LEAST`: NULLs do not count; of different types, texts win over doubles and doubles over longs. Times and
+//! truth values are longs, as in Druid.
 
 use std::cmp::Ordering;
 
@@ -6,9 +7,8 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
 
-use crate::sql::args::{Args, booleans, doubles, longs, texts, times};
+use crate::sql::args::{Args, doubles, longs, texts};
 use crate::sql::convert::Kind::{self, Any};
-use crate::sql::convert::TIME;
 use crate::sql::spec::{Returns, Spec};
 
 pub(super) const SPECS: &[Spec] = &[
@@ -20,8 +20,6 @@ const COMMON: Returns = Returns::By(|types| match common(types.iter()) {
     None => DataType::Null,
     Some(Kind::Text) => DataType::Utf8View,
     Some(Kind::Double) => DataType::Float64,
-    Some(Kind::Time) => TIME,
-    Some(Kind::Boolean) => DataType::Boolean,
     Some(_) => DataType::Int64,
 });
 
@@ -30,8 +28,7 @@ fn common<'a>(types: impl Iterator<Item = &'a DataType>) -> Option<Kind> {
     let mut kinds = types.filter(|given| **given != DataType::Null).map(|given| match given {
         given if given.is_integer() => Kind::Long,
         given if given.is_numeric() => Kind::Double,
-        DataType::Boolean => Kind::Boolean,
-        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => Kind::Time,
+        DataType::Boolean | DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => Kind::Long,
         _ => Kind::Text,
     });
     let first = kinds.next()?;
@@ -65,14 +62,6 @@ fn extreme(args: &Args, wanted: Ordering) -> Result<ArrayRef> {
                 let values = columns.iter().filter_map(|column| column.get(row));
                 Ok(values.reduce(|best, next| if next.total_cmp(&best) == wanted { next } else { best }))
             })
-        }
-        Kind::Time => {
-            let columns = (0..args.len()).map(|i| args.time(i)).collect::<Result<Vec<_>>>()?;
-            times(args, |row| Ok(best(columns.iter().filter_map(|column| column.get(row)), wanted)))
-        }
-        Kind::Boolean => {
-            let columns = (0..args.len()).map(|i| args.boolean(i)).collect::<Result<Vec<_>>>()?;
-            booleans(args, |row| Ok(best(columns.iter().filter_map(|column| column.get(row)), wanted)))
         }
         _ => {
             let columns = (0..args.len()).map(|i| args.long(i)).collect::<Result<Vec<_>>>()?;

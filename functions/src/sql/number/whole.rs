@@ -72,7 +72,7 @@ fn truncate_long(value: i64, digits: i64) -> i64 {
     if digits >= 0 {
         return value;
     }
-    let unit = u32::try_from(-digits).ok().and_then(|digits| 10_i64.checked_pow(digits));
+    let unit = u32::try_from(digits.unsigned_abs()).ok().and_then(|digits| 10_i64.checked_pow(digits));
     unit.map_or(0, |unit| value / unit * unit)
 }
 

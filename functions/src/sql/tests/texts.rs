@@ -9,8 +9,9 @@ fn lengths_and_positions_count_utf16_units() {
 }
 
 #[test]
-fn parts_outside_the_text_are_empty() {
-    assert_eq!(one("SUBSTRING('abc', 9), SUBSTRING('abc', 0, 2), SUBSTRING('abc', 2, -1)"), "|a|");
+fn parts_outside_the_text_are_what_druid_says() {
+    assert_eq!(one("SUBSTRING('abc', 4), SUBSTRING('abc', 9, 1), SUBSTRING('', 1)"), "null|null|null");
+    assert_eq!(one("SUBSTRING('abc', 0, 2), SUBSTRING('abc', 2, -1)"), "a|");
     assert_eq!(
         one("LEFT('abc', 2), RIGHT('abc', 2), LEFT('abc', 9), RIGHT('abc', 0), LEFT('abc', -1)"),
         "ab|bc|abc||null"
@@ -20,7 +21,8 @@ fn parts_outside_the_text_are_empty() {
 #[test]
 fn padding_cuts_fills_and_knows_null() {
     assert_eq!(one("LPAD('abc', 2), RPAD('a', 4, 'xy'), LPAD('a', 3), LPAD('a', 3, '')"), "ab|axyx|  a|a");
-    assert_eq!(one("LPAD('a', 3, NULL), RPAD(NULL, 3), LPAD('a', -1)"), "null|null|null");
+    assert_eq!(one("LPAD('a', 3, NULL), RPAD(NULL, 3), LPAD('a', 0)"), "null|null|null");
+    assert_eq!(one("LPAD('a', -1), RPAD('a', 0), REPEAT('a', 0)"), "|null|null");
 }
 
 #[test]
@@ -31,7 +33,7 @@ fn trimming_takes_any_set_of_characters() {
         ),
         "a|a|a|a|ax"
     );
-    assert_eq!(one("TRIM(BOTH 'x' FROM 'xax'), BTRIM('a', NULL)"), "a|null");
+    assert_eq!(one("TRIM(BOTH 'x' FROM 'xax'), BTRIM('a', NULL), BTRIM(NULL, 'a')"), "a|a|null");
 }
 
 #[test]
@@ -120,7 +122,15 @@ fn texts_are_formatted_as_java_formats_them() {
         one("STRING_FORMAT('%d', 'x'), STRING_FORMAT(NULL, 1), STRING_FORMAT('%s', NULL)"),
         "%d; x|null|null"
     );
-    assert_eq!(one("DECODE_BASE64_UTF8('WsO8cmljaA=='), DECODE_BASE64_UTF8('?')"), "Zürich|null");
+    assert_eq!(
+        one("STRING_FORMAT('%s', TRUE), STRING_FORMAT('100%%'), STRING_FORMAT('%.1e', 1.25)"),
+        "1|100%%|1.3e+00"
+    );
+    assert_eq!(one("STRING_FORMAT('%d', TIMESTAMP '2026-11-23 10:00:00')"), "1795428000000");
+    assert_eq!(
+        one("DECODE_BASE64_UTF8('WsO8cmljaA=='), DECODE_BASE64_UTF8('WsO8cmljaA'), DECODE_BASE64_UTF8('?')"),
+        "Zürich|Zürich|null"
+    );
 }
 
 #[test]
@@ -140,6 +150,12 @@ fn lists_of_texts_are_made_and_joined() {
         "b|a|null"
     );
     assert_eq!(one("MV_FILTER_ONLY(STRING_TO_MV('a,b', ','), 'b'), MV_FILTER_NONE('a', 'a')"), "[b]|null");
+}
+
+#[test]
+fn what_is_nothing_but_separators_has_no_parts() {
+    assert_eq!(one("MV_LENGTH(STRING_TO_MV(',', ',')), MV_LENGTH(STRING_TO_MV('', ','))"), "0|1");
+    assert_eq!(one("STRING_TO_ARRAY('a,,b,,', ',')"), "[a, , b]");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use arrow::array::ArrayRef;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use datafusion::error::Result;
 
 use crate::native::library::text::{self, MADE_MAX};
@@ -73,13 +73,22 @@ fn replace(args: &Args) -> Result<ArrayRef> {
     })
 }
 
+/// What Java's decoder takes: with padding or without.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     Left,
     Right,
 }
 
-/// To a length, cutting the end off a longer text. An empty padding only cuts.
+/// To a length, cutting the end off a longer text. An empty padding only cuts. As Druid has it, a length of 0 gives NULL and
+/// a negative one the empty text.
 fn pad(args: &Args, side: Side) -> Result<ArrayRef> {
     let (text, length) = (args.text(0)?, args.long(1)?);
     let padding = args.optional(2, |i| args.text(i))?;
@@ -88,7 +97,10 @@ fn pad(args: &Args, side: Side) -> Result<ArrayRef> {
         let (Some(text), Some(length), Some(padding)) = (text.get(row), length.get(row), padding) else {
             return Ok(None);
         };
-        let Ok(length) = usize::try_from(length) else { return Ok(None) };
+        if length == 0 {
+            return Ok(None);
+        }
+        let Ok(length) = usize::try_from(length) else { return Ok(Some(())) };
         check_length(args, length)?;
         let have = utf16::length(text);
         if length <= have {
@@ -112,7 +124,7 @@ fn pad(args: &Args, side: Side) -> Result<ArrayRef> {
 fn decode_base64(args: &Args) -> Result<ArrayRef> {
     let text = args.text(0)?;
     texts(args, |row, out| {
-        let decoded = text.get(row).and_then(|text| STANDARD.decode(text).ok());
+        let decoded = text.get(row).and_then(|text| BASE64.decode(text).ok());
         Ok(decoded.map(|bytes| out.push_str(&String::from_utf8_lossy(&bytes))))
     })
 }

@@ -22,7 +22,8 @@ pub(super) const SPECS: &[Spec] = &[
     Spec::new("RTRIM", &[Text, Text], Returns::Text, |args| trim(args, Ends::END)).required(1),
 ];
 
-/// From a position counted from 1; what lies before the text counts towards the length, as in the SQL standard.
+/// From a position counted from 1; what lies before the text counts towards the length, as in the SQL standard. NULL where
+/// the text has ended by then, as in Druid.
 fn substring(args: &Args) -> Result<ArrayRef> {
     let (text, start) = (args.text(0)?, args.long(1)?);
     let length = args.optional(2, |i| args.long(i))?;
@@ -34,6 +35,9 @@ fn substring(args: &Args) -> Result<ArrayRef> {
             Some(None) => return Ok(None),
             Some(Some(length)) => clamp(start.saturating_add(length)),
         };
+        if clamp(start) >= utf16::length(text) {
+            return Ok(None);
+        }
         out.push_str(&utf16::slice(text, clamp(start), end));
         Ok(Some(()))
     })
@@ -55,12 +59,12 @@ fn edge(args: &Args, range: impl Fn(usize, usize) -> (usize, usize)) -> Result<A
     })
 }
 
-/// Characters of a set are cut off; the set is a blank unless given.
+/// Characters of a set are cut off; the set is a blank unless given. NULL as the set leaves the text as it is.
 fn trim(args: &Args, ends: Ends) -> Result<ArrayRef> {
     let text = args.text(0)?;
     let set = args.optional(1, |i| args.text(i))?;
     parts(args, |row| {
-        let set = set.map_or(Some(" "), |set| set.get(row));
-        Ok(text.get(row).zip(set).map(|(text, set)| ends.cut(text, set)))
+        let set = set.map_or(" ", |set| set.get(row).unwrap_or_default());
+        Ok(text.get(row).map(|text| ends.cut(text, set)))
     })
 }

@@ -7,7 +7,7 @@ use datafusion::error::Result;
 use crate::native::library::human;
 use crate::native::library::text_format::{Value, format};
 use crate::sql::args::{Args, Column, texts};
-use crate::sql::convert::{self, Kind};
+use crate::sql::convert::{self, Kind, is_time};
 use crate::sql::spec::{Returns, Spec};
 
 pub(super) const SPECS: &[Spec] = &[
@@ -38,6 +38,8 @@ impl Values {
         let kind = match column.array.data_type() {
             given if given.is_integer() => Kind::Long,
             given if given.is_numeric() => Kind::Double,
+            // Druid's are longs.
+            given if is_time(given) || *given == DataType::Boolean => Kind::Long,
             _ => Kind::Text,
         };
         let converted = Column { array: convert::convert(kind, &column.array)?, literal: column.literal };

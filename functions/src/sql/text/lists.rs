@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
 
 use super::regexp::compiled;
+use crate::native::library::arrays::split_text;
 use crate::sql::args::{Args, booleans, longs, parts, texts};
 use crate::sql::convert::Kind::{Long, Text, TextList};
 use crate::sql::spec::{Returns, Spec};
@@ -41,26 +42,21 @@ fn builder() -> ListBuilder<StringViewBuilder> {
 }
 
 /// The separator is a regular expression, as in Java; empty texts at the end are dropped.
+///
+/// Pieces take memory that no pool counts, so a batch makes no more of them than of texts.
 fn split(args: &Args) -> Result<ArrayRef> {
     let text = args.text(0)?;
     let mut separators = args.compiled(1, compiled)?;
     let mut lists = builder();
+    let mut bytes = 0;
     for row in 0..args.rows() {
         let (Some(text), Some(separator)) = (text.get(row), separators.get(row)?) else {
             lists.append(false);
             continue;
         };
-        let mut pieces: Vec<&str> = separator.split(text).collect();
-        // An empty match before the first character separates nothing.
-        if pieces.len() > 1
-            && pieces.first() == Some(&"")
-            && separator.find(text).is_some_and(|m| m.end() == 0)
-        {
-            pieces.remove(0);
-        }
-        while pieces.len() > 1 && pieces.last() == Some(&"") {
-            pieces.pop();
-        }
+        let pieces = split_text(text, separator);
+        bytes += text.len() + pieces.len() * size_of::<u128>();
+        args.check_bytes(bytes, row)?;
         for piece in pieces {
             lists.values().append_value(piece);
         }
