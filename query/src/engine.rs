@@ -33,7 +33,7 @@ use crate::options::EngineOptions;
 use crate::plan::explain;
 use crate::planner::{self, Planned};
 use crate::plans::Work;
-use crate::request::{ResultColumn, SqlRequest, SqlResult};
+use crate::request::{Context, ResultColumn, SqlRequest, SqlResult};
 use crate::scan::ScanOptions;
 use crate::session::{self, Sessions};
 use crate::sources::Sources;
@@ -245,7 +245,8 @@ impl Statement {
     /// Answers; what is returned is the whole answer, unless it was sent as it came.
     async fn work(&self, head: &mut Option<HeadSender>, rows: &Rows) -> Result<Option<Head>, QueryError> {
         let options = &self.shared.options;
-        let waiting_max = self.timeout(None);
+        // To wait for a slot is part of the time that the statement may take.
+        let waiting_max = self.timeout(Context::read(&self.request.context)?.timeout_ms);
         let _slot = self.within(waiting_max, self.shared.gate.enter()).await??;
         let shared = &self.shared;
         let planned =

@@ -57,24 +57,36 @@ impl Drop for Place<'_> {
 
 /// The statements that run or wait, by their ids. Several may share one.
 #[derive(Debug, Default)]
-pub(crate) struct Register(Mutex<HashMap<String, Vec<CancellationToken>>>);
+pub(crate) struct Register(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    /// With the number of the entry that each is of.
+    tokens: HashMap<String, Vec<(u64, CancellationToken)>>,
+    last_serial: u64,
+}
 
 impl Register {
     /// Enters a statement; it leaves when the entry is dropped.
     pub(crate) fn enter(self: &Arc<Self>, sql_query_id: &str) -> Entry {
         let token = CancellationToken::new();
-        self.lock().entry(sql_query_id.to_owned()).or_default().push(token.clone());
-        Entry { register: Arc::clone(self), sql_query_id: sql_query_id.to_owned(), token }
+        let mut entries = self.lock();
+        entries.last_serial += 1;
+        let serial = entries.last_serial;
+        entries.tokens.entry(sql_query_id.to_owned()).or_default().push((serial, token.clone()));
+        Entry { register: Arc::clone(self), sql_query_id: sql_query_id.to_owned(), serial, token }
     }
 
     /// Cancels all statements of that id. Whether there were any.
     pub(crate) fn cancel(&self, sql_query_id: &str) -> bool {
-        let tokens = self.lock().get(sql_query_id).cloned().unwrap_or_default();
-        tokens.iter().for_each(CancellationToken::cancel);
+        let tokens = self.lock().tokens.get(sql_query_id).cloned().unwrap_or_default();
+        for (_, token) in &tokens {
+            token.cancel();
+        }
         !tokens.is_empty()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<CancellationToken>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -84,6 +96,7 @@ impl Register {
 pub(crate) struct Entry {
     register: Arc<Register>,
     sql_query_id: String,
+    serial: u64,
     token: CancellationToken,
 }
 
@@ -102,11 +115,10 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let mut entries = self.register.lock();
-        if let Some(tokens) = entries.get_mut(&self.sql_query_id) {
-            // Tokens have no identity to compare; statements of one id are cancelled together, so any one will do.
-            tokens.pop();
+        if let Some(tokens) = entries.tokens.get_mut(&self.sql_query_id) {
+            tokens.retain(|(serial, _)| *serial != self.serial);
             if tokens.is_empty() {
-                entries.remove(&self.sql_query_id);
+                entries.tokens.remove(&self.sql_query_id);
             }
         }
     }
@@ -142,5 +154,13 @@ mod tests {
         assert!(entry.token.is_cancelled());
         drop(entry);
         assert!(!register.cancel("a"));
+    }
+
+    #[test]
+    fn a_statement_can_be_cancelled_after_another_of_its_id_has_ended() {
+        let register = Arc::new(Register::default());
+        let (first, second) = (register.enter("a"), register.enter("a"));
+        drop(first);
+        assert!(register.cancel("a") && second.token.is_cancelled());
     }
 }

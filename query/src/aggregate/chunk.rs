@@ -19,6 +19,8 @@ use crate::scan::rows::Rows;
 
 /// A dictionary of up to so many values is always evaluated as a whole.
 const SMALL: usize = 1024;
+/// Dictionaries of which something is known at one time: parts are read one after the other, and hot ones share theirs.
+pub(super) const DICTIONARIES_MAX: usize = 16;
 
 /// Results of expressions by code, made once for each dictionary.
 #[derive(Debug, Default)]
@@ -120,7 +122,8 @@ impl<'a> Chunk<'a> {
             None if input.expr.is_none() => Arc::clone(&coded.values),
             None => return Ok(None),
         };
-        Ok((values.null_count() == 0).then(|| (CodedRows { column: Arc::clone(&column), range }, values)))
+        Ok((values.logical_null_count() == 0)
+            .then(|| (CodedRows { column: Arc::clone(&column), range }, values)))
     }
 
     /// The rows for which a condition holds.
@@ -200,6 +203,12 @@ impl ByCode {
         // Whoever has the failing value among its rows will hear of it.
         let results = evaluate(expr, input, vec![values], rows).ok();
         let dictionary = Arc::clone(&coded.dictionary);
+        let of_same = |made: &Made| Arc::ptr_eq(&made.expr, expr);
+        if self.made.iter().filter(|made| of_same(made)).count() == DICTIONARIES_MAX
+            && let Some(oldest) = self.made.iter().position(of_same)
+        {
+            self.made.remove(oldest);
+        }
         self.made.push(Made { expr: Arc::clone(expr), dictionary, results: results.clone() });
         Ok(results)
     }

@@ -19,7 +19,7 @@ use arrow::datatypes::{
 use datafusion::common::{Result, internal_err};
 use ovate_storage::time::Granularity;
 
-use super::chunk::Chunk;
+use super::chunk::{Chunk, DICTIONARIES_MAX};
 use super::plan::{Key, KeySource};
 use super::values::{NULL, Values, Word};
 use crate::scan::column::{Codes, PartColumn, external};
@@ -171,6 +171,9 @@ impl KeyIds {
                 Some(texts) => self.values.sorted_texts(texts.iter().map(Option::unwrap_or_default)),
                 None => vec![0; source.values.len()],
             };
+            if self.remaps.len() == DICTIONARIES_MAX {
+                self.remaps.remove(0);
+            }
             self.remaps.push(Remap { dictionary: Arc::clone(source.dictionary), ids });
             self.remaps.len() - 1
         });

@@ -3,7 +3,8 @@
 //! A pass over the logical plan before DataFusion makes operand types agree:
 //!
 //! * casts between texts, times and numbers read and write Druid's forms ([`super::casts`]);
-//! * a text beside a time is a time, in ISO or SQL form, on the session's wall clock;
+//! * a text beside a time is a time, in ISO or SQL form, on the session's wall clock; so is a text that a function takes as
+//!   a time, and a time that it takes as a text is written so;
 //! * a number beside a FLOAT column is a float: `latitude = 47.375744` finds what prints so;
 //! * a text that is asked whether it is true is converted first.
 //!
@@ -15,11 +16,14 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRewriter};
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
-use datafusion::logical_expr::expr::{Between, InList};
+use datafusion::logical_expr::expr::{Between, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, TryCast};
+use datafusion::logical_expr::{
+    BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, TryCast,
+};
+use ovate_functions::sql::{ArgumentKind, argument_kind};
 use ovate_storage::time::{Zone, parse::parse_iso};
 
 use super::casts::{self, Cast as DruidCast};
@@ -93,6 +97,11 @@ impl TreeNodeRewriter for Semantics<'_> {
                 }
                 Transformed::no(Expr::Negative(inner))
             }
+            Expr::ScalarFunction(ScalarFunction { func, args }) => {
+                let args = args.into_iter().enumerate();
+                let args = args.map(|(at, argument)| self.argument(&func, at, argument)).collect();
+                Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args }))
+            }
             Expr::InList(InList { expr, list, negated })
                 if self.type_of(&expr).is_some_and(|t| multi_value::is_multi_value(&t)) =>
             {
@@ -134,6 +143,18 @@ impl Semantics<'_> {
             DataType::Utf8View if from.is_floating() => casts::call(DruidCast::FloatToText, self.zone, expr),
             DataType::Int64 if is_text(&from) => casts::call(DruidCast::TextToLong, self.zone, expr),
             to => try_cast(expr, to),
+        }
+    }
+
+    /// An argument, converted where the time zone decides how.
+    fn argument(&self, function: &ScalarUDF, at: usize, expr: Expr) -> Expr {
+        let Some(given) = self.type_of(&expr) else { return expr };
+        match argument_kind(function, at) {
+            Some(ArgumentKind::Text) if matches!(given, DataType::Timestamp(..)) => {
+                self.cast(expr, &DataType::Utf8View)
+            }
+            Some(ArgumentKind::Time) if is_text(&given) => self.cast(expr, &TIMESTAMP),
+            _ => expr,
         }
     }
 

@@ -7,7 +7,6 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::execution::session_state::SessionState;
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{DynamicFilterPhysicalExpr, Literal};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
@@ -70,9 +69,9 @@ impl Template {
     /// `instants` that names tables in `named` places; `None` if something in it could be otherwise for other rows or
     /// other instants:
     ///
-    /// * a scan that is gone, because it cannot find anything;
-    /// * an instant that is not exactly once in the filters of the scans, or is anywhere else: it was dropped,
-    ///   merged with another or calculated with;
+    /// * a scan that is gone, because it cannot find anything, or has nothing to read: limits above it are left out;
+    /// * an instant that is not exactly once in the filters of the scans, as an instant, or is anywhere else: it was
+    ///   dropped, merged with another, calculated with or made a number;
     /// * a node that keeps something from one run to the next, or that another filters;
     /// * a function that gives something else each time.
     pub(crate) fn of(
@@ -162,8 +161,8 @@ impl Template {
 
     /// What stands in place of a constant of the template.
     fn instant(&self, literal: &ScalarValue, instants: &[i64]) -> Option<ScalarValue> {
-        let ScalarValue::TimestampMillisecond(Some(time_ms), None) = literal else { return None };
-        let at = self.instants.iter().position(|instant| instant == time_ms)?;
+        let time_ms = instant_of(literal)?;
+        let at = self.instants.iter().position(|instant| *instant == time_ms)?;
         Some(ScalarValue::TimestampMillisecond(Some(instants[at]), None))
     }
 }
@@ -221,12 +220,15 @@ impl Found {
             let plan = scan.plan();
             self.scans += 1;
             self.schemas.insert(scan.datasource().to_owned(), Arc::clone(&plan.snapshot.schema));
-            self.is_bound |= !plan.dynamic.is_empty();
+            self.is_bound |= !plan.dynamic.is_empty() || plan.layout.partitions.iter().all(Vec::is_empty);
             for predicate in &plan.predicates {
                 predicate.apply(|expr| {
                     self.is_bound |= expr.is_volatile_node();
-                    if let Some(count) = self.instant(expr) {
-                        *count += 1;
+                    if let Some(literal) = expr.downcast_ref::<Literal>().map(Literal::value) {
+                        match instant_of(literal).and_then(|time_ms| self.seen.get_mut(&time_ms)) {
+                            Some(count) => *count += 1,
+                            None => self.is_bound |= self.is_instant(literal),
+                        }
                     }
                     Ok(TreeNodeRecursion::Continue)
                 })?;
@@ -239,7 +241,8 @@ impl Found {
             root.apply(|expr| {
                 // A sort's own filter is made anew with it.
                 let is_dynamic = expr.downcast_ref::<DynamicFilterPhysicalExpr>().is_some();
-                self.is_bound |= (is_dynamic && !is_sort) || self.instant(expr).is_some();
+                let literal = expr.downcast_ref::<Literal>().map(Literal::value);
+                self.is_bound |= (is_dynamic && !is_sort) || literal.is_some_and(|of| self.is_instant(of));
                 // The plan could be run again, but its answer is not that of the next run.
                 self.is_bound |= expr.is_volatile_node();
                 Ok(TreeNodeRecursion::Continue)
@@ -248,14 +251,22 @@ impl Found {
         node.children().into_iter().try_for_each(|child| self.look(child))
     }
 
-    /// The count of the instant that an expression is.
-    fn instant(&mut self, expr: &Arc<dyn PhysicalExpr>) -> Option<&mut usize> {
-        match expr.downcast_ref::<Literal>()?.value() {
+    /// Whether a constant is one of the instants, in whatever form.
+    fn is_instant(&self, literal: &ScalarValue) -> bool {
+        match literal {
             ScalarValue::TimestampMillisecond(Some(time_ms), _) | ScalarValue::Int64(Some(time_ms)) => {
-                self.seen.get_mut(time_ms)
+                self.seen.contains_key(time_ms)
             }
-            _ => None,
+            _ => false,
         }
+    }
+}
+
+/// The instant that a constant of a filter is, in the form in which another can take its place.
+fn instant_of(literal: &ScalarValue) -> Option<i64> {
+    match literal {
+        ScalarValue::TimestampMillisecond(time_ms, None) => *time_ms,
+        _ => None,
     }
 }
 

@@ -53,7 +53,9 @@ impl World {
 
     /// Whether the plan of a statement is remembered.
     async fn remembers(&self, sql: &str) -> bool {
-        let request = SqlRequest { query: sql.to_owned(), ..SqlRequest::default() };
+        let mut request = SqlRequest { query: sql.to_owned(), ..SqlRequest::default() };
+        // Half an hour after the row.
+        request.context.insert("sqlCurrentTimestamp".to_owned(), "2026-01-01T00:30:00Z".into());
         let limits = StatementLimits::default();
         planner::plan(&request, &self.catalog, &self.sessions, &limits).await.unwrap();
         let worded = Worded::of(&request, &Context::read(&request.context).unwrap(), 0);

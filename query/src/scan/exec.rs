@@ -378,6 +378,11 @@ impl ExecutionPlan for SegmentScanExec {
         let Some(descending) = self.order_by_time(order) else {
             return Ok(SortOrderPushdownResult::Unsupported);
         };
+        // The first rows that a fetch is of are others in another order.
+        let is_in_order = self.plan.layout.ordered && self.plan.backward == descending;
+        if self.plan.fetch.is_some() && !is_in_order {
+            return Ok(SortOrderPushdownResult::Unsupported);
+        }
         if self.plan.layout.ordered {
             let inner = self.with(|plan| {
                 plan.backward = descending;

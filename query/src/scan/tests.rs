@@ -433,6 +433,23 @@ fn ordering_by_time_needs_no_sort_where_parts_do_not_overlap() {
 }
 
 #[test]
+fn an_order_around_a_limit_does_not_change_which_rows_there_are() {
+    let mut fixture = Fixture::new();
+    fixture.append(Dice(5).rows(9_000));
+    fixture.publish();
+    for partitions in [1, 2] {
+        let (session, expected) = fixture.sessions(PostingsUse::Auto, partitions);
+        for (inner, outer) in [("", "DESC"), ("DESC", ""), ("", ""), ("DESC", "DESC")] {
+            let few = format!("SELECT __time FROM events ORDER BY __time {inner} LIMIT 3");
+            let sql = format!("SELECT __time FROM ({few}) ORDER BY __time {outer}");
+            assert_eq!(session.rows(&sql), expected.rows(&sql), "{sql}");
+            let sql = format!("SELECT ROW_NUMBER() OVER (ORDER BY __time {outer}), __time FROM ({few})");
+            assert_eq!(session.sorted(&sql), expected.sorted(&sql), "{sql}");
+        }
+    }
+}
+
+#[test]
 fn ordered_partitions_are_merged_not_sorted() {
     let mut fixture = Fixture::new();
     fixture.append(Dice(6).rows(140_000));

@@ -11,7 +11,7 @@ use crate::answers::{Answer, request, run};
 use crate::data::{START_MS, Value as Cell, append, declare};
 
 /// `{from}` and `{to}` are texts of instants.
-const STATEMENTS: [&str; 17] = [
+const STATEMENTS: [&str; 19] = [
     "SELECT COUNT(*) FROM t WHERE __time >= TIMESTAMP '{from}' AND __time < TIMESTAMP '{to}'",
     "SELECT city, COUNT(*), SUM(level) FROM t WHERE __time >= TIMESTAMP '{from}' AND __time < TIMESTAMP '{to}' \
      AND NOT city IS NULL GROUP BY city ORDER BY 2 DESC, 1 LIMIT 3",
@@ -35,6 +35,9 @@ const STATEMENTS: [&str; 17] = [
     "SELECT COUNT(*), MAX(level) FROM t WHERE __time > CURRENT_TIMESTAMP - INTERVAL '40' HOUR \
      AND __time <= TIMESTAMP '{to}'",
     "SELECT (SELECT COUNT(*) FROM t), COUNT(*) FROM t WHERE __time >= TIMESTAMP '{from}'",
+    // Without an order only how many rows there are is known.
+    "SELECT COUNT(*) FROM (SELECT DISTINCT city FROM t LIMIT 2)",
+    "SELECT COUNT(*) FROM (SELECT level FROM t WHERE __time >= TIMESTAMP '{from}' GROUP BY level LIMIT 3)",
 ];
 
 fn instant(minutes: i64) -> String {
@@ -125,6 +128,26 @@ async fn a_statement_that_comes_again_sees_the_rows_and_the_instants_of_its_own_
         }
     }
     println!("{asked} statements");
+}
+
+#[tokio::test]
+async fn an_instant_that_is_compared_as_a_number_is_that_of_each_statement() {
+    let (store, _folder) = store();
+    let datasource = declare(&store, "t", Granularity::day(), &[("moment", ColumnType::Long)]);
+    let row = |minute: i64| (START_MS, vec![Cell::Long(START_MS + minute * 60_000)]);
+    append(&datasource, &(0..100).map(row).collect::<Vec<_>>());
+    let engine = engine(&store, 8);
+    for time in ["CAST(moment AS TIMESTAMP)", "moment"] {
+        for from in [10, 90, 50] {
+            let from_text = instant(from);
+            let sql = format!(
+                "SELECT COUNT(*) FROM (SELECT {time} AS __time FROM t) WHERE __time >= TIMESTAMP '{from_text}'"
+            );
+            for _ in 0..2 {
+                assert_eq!(ask(&engine, &sql).await.rows, vec![vec![Value::from(100 - from)]], "{sql}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -225,6 +225,21 @@ async fn plans_and_analyses_are_explained() {
 }
 
 #[tokio::test]
+async fn what_a_function_takes_is_converted_on_the_sessions_clock() {
+    let sql = "SELECT LEFT(__time, 16), CONCAT('at ', __time), TIME_FLOOR('2026-11-24 00:30:00', 'P1D'), \
+               TIMESTAMPDIFF(HOUR, '2026-11-23 10:00:00', __time) FROM EVENTS_GEO ORDER BY __time LIMIT 1";
+    assert_eq!(
+        in_zone(sql, "Europe/Zurich").await,
+        [
+            json!("2026-11-23 11:00"),
+            json!("at 2026-11-23 11:00:00"),
+            json!("2026-11-24T00:00:00.000+01:00"),
+            json!(1)
+        ]
+    );
+}
+
+#[tokio::test]
 async fn odd_calls_and_names_are_answered_as_druid_answers_them() {
     assert_eq!(of("SELECT GREATEST()").await, Value::Null);
     assert_eq!(of("SELECT SQRT('4')").await, json!(2.0));
