@@ -34,7 +34,7 @@ pub(crate) enum StreamError {
     /// Kafka no longer has an offset that is to be read, or never had it.
     #[error("an offset of topic {0} is out of range")]
     OutOfRange(String),
-    /// Anything else: no broker answers, no permission, a protocol error.
+    /// Anything else: no broker answers, no permission, a protocol error. After a fatal one a consumer is of no use.
     #[error("{action}: {reason}")]
     Kafka { action: &'static str, reason: String, fatal: bool },
 }
@@ -153,6 +153,15 @@ impl Stream {
         self.consumer.assign(&list).map_err(|error| self.failed("cannot assign partitions", &error))
     }
 
+    /// Fetches nothing for a while, or goes on where it was. Meanwhile [`Self::poll`] serves what librdkafka tells.
+    pub(crate) fn pause(&self, pause: bool) -> Result<(), StreamError> {
+        let set = self
+            .consumer
+            .assignment()
+            .and_then(|all| if pause { self.consumer.pause(&all) } else { self.consumer.resume(&all) });
+        set.map_err(|error| self.failed("cannot pause reading", &error))
+    }
+
     /// Waits for a first message, then takes what is there, up to the limits.
     pub(crate) fn poll(&self, wait: Duration, limits: BatchLimits) -> Polled<'_> {
         let mut polled = Polled::default();
@@ -211,6 +220,12 @@ impl Stream {
                 StreamError::OutOfRange(self.topic.clone())
             }
             code if means_missing(code) => StreamError::TopicMissing(self.topic.clone()),
+            // librdkafka says so once and asks on in silence; a new consumer is told again.
+            RDKafkaErrorCode::TopicAuthorizationFailed => StreamError::Kafka {
+                action: "cannot read",
+                reason: format!("the brokers do not let this client read topic {}", self.topic),
+                fatal: true,
+            },
             _ => self.failed("cannot read", error),
         }
     }

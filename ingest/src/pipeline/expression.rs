@@ -96,12 +96,13 @@ impl Transform {
         self.distinct.epoch
     }
 
-    /// Evaluates over `rows` rows. `fault` is told rows that have no result because the expression has no meaning
-    /// for their values.
+    /// Evaluates over all rows, of which `times` has one entry each. `earlier` are the transforms that come before this one.
+    /// `fault` is told rows that have no result because the expression has no meaning for their values.
     pub(crate) fn evaluate(
         &mut self,
         slots: &[Staged],
         times: &[i64],
+        earlier: &[Self],
         distinct_max: usize,
         mut fault: impl FnMut(usize, &str),
     ) {
@@ -112,7 +113,7 @@ impl Transform {
             return;
         }
         let views: Vec<View<'_>> =
-            self.inputs.iter().map(|(_, source)| input_view(*source, slots, times)).collect();
+            self.inputs.iter().map(|(_, source)| view_of(*source, slots, times, earlier)).collect();
         let mut staged = match std::mem::replace(&mut self.results, Results::Codes(Vec::new())) {
             Results::Rows(mut staged) => {
                 staged.clear();
@@ -208,11 +209,18 @@ fn arrays(views: &[View<'_>], forms: &[Option<Form>], rows: &[u32]) -> Vec<Array
     views.iter().zip(forms).filter_map(array).collect()
 }
 
-fn input_view<'a>(source: Source, slots: &'a [Staged], times: &'a [i64]) -> View<'a> {
+/// The values of `source`.
+pub(crate) fn view_of<'a>(
+    source: Source,
+    slots: &'a [Staged],
+    times: &'a [i64],
+    transforms: &'a [Transform],
+) -> View<'a> {
     match source {
+        Source::Missing | Source::One => View::Missing,
         Source::Time => View::Time(times),
         Source::Slot(slot) => slots.get(slot).map_or(View::Missing, View::Staged),
-        Source::Missing | Source::One | Source::Transform(_) => View::Missing,
+        Source::Transform(at) => transforms.get(at).map_or(View::Missing, Transform::view),
     }
 }
 

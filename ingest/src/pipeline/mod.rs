@@ -68,6 +68,7 @@ pub struct Pipeline {
     reader: Reader,
     /// What reads beside it, if there is much to read.
     helpers: Helpers,
+    /// Those of the transformSpec, then those of metrics, which may take the results of the former.
     transforms: Vec<Transform>,
     /// Transforms by the field that they make.
     transform_names: HashMap<String, usize>,
@@ -98,18 +99,19 @@ impl Pipeline {
             transform_names.insert(transform.name.clone(), transforms.len());
             transforms.push(compiled);
         }
+        // Metrics and the filter see rows as the transforms have left them.
+        let mut resolve = |name: &str| match transform_names.get(name) {
+            Some(at) => Source::Transform(*at),
+            None => names.input(name),
+        };
         let mut metric_transforms = HashMap::new();
         for metric in &spec.metrics {
             if let MetricInput::Expression(expression) = &metric.input {
                 let path = format!("metric {:?}", metric.name);
                 metric_transforms.insert(metric.name.clone(), transforms.len());
-                transforms.push(Transform::new(expression, &path, |name| names.input(name))?);
+                transforms.push(Transform::new(expression, &path, &mut resolve)?);
             }
         }
-        let mut resolve = |name: &str| match transform_names.get(name) {
-            Some(at) => Source::Transform(*at),
-            None => names.input(name),
-        };
         let filter = match &spec.filter {
             Some(filter) => Some(RowFilter::new(filter, &spec.filter_path, &mut resolve)?),
             None => None,
@@ -119,7 +121,6 @@ impl Pipeline {
         let unknown = Unknown {
             wanted: spec.discovery != Discovery::Off && spec.discover_root,
             excluded: never_discovered(spec),
-            found_max: limits.columns_max,
             ..Unknown::default()
         };
         let spec = Arc::new(spec.clone());
@@ -149,6 +150,10 @@ impl Pipeline {
         now_ms: i64,
     ) -> Result<Decoded> {
         self.plan_outputs(writer.schema());
+        let schema = writer.schema();
+        let waiting = self.candidates.iter().filter(|(name, _)| schema.index_of(name).is_none()).count();
+        let taken = schema.columns.len() + waiting;
+        self.reader.unknown.found_max = self.limits.columns_max.saturating_sub(taken);
         let messages: Vec<Message<'m>> = messages.into_iter().collect();
         let mut report = Reporter::new(self.limits, &messages);
         self.helpers.read(&mut self.reader, &mut report);
@@ -171,8 +176,10 @@ impl Pipeline {
     fn evaluate(&mut self, report: &mut Reporter<'_>) {
         let Self { reader, transforms, limits, .. } = self;
         let Stage { slots, times, faults, origins, .. } = &mut reader.stage;
-        for transform in transforms {
-            transform.evaluate(slots, times, limits.distinct_max, |row, problem| {
+        for at in 0..transforms.len() {
+            let (earlier, rest) = transforms.split_at_mut(at);
+            let Some(transform) = rest.first_mut() else { return };
+            transform.evaluate(slots, times, earlier, limits.distinct_max, |row, problem| {
                 if !faults[row] {
                     faults[row] = true;
                     report.sample(RejectReason::UnconvertibleValue, origins[row], || problem.to_owned());
@@ -231,7 +238,7 @@ impl Pipeline {
         let views: Vec<View<'_>> = filter
             .columns
             .iter()
-            .map(|(_, source)| view_of(*source, &self.reader.stage, &self.transforms))
+            .map(|(_, source)| self.reader.stage.view_of(*source, &self.transforms))
             .collect();
         let origins = &self.reader.stage.origins;
         let matching = filter.matching(&views, rows, |row, problem| {
@@ -251,7 +258,7 @@ impl Pipeline {
         let mut faults = std::mem::take(&mut stage.faults);
         let mut columns = Vec::with_capacity(outputs.len());
         for (at, output) in outputs.iter_mut().enumerate() {
-            let view = view_of(output.source, stage, transforms);
+            let view = stage.view_of(output.source, transforms);
             let epoch = match output.source {
                 Source::Transform(transform) => transforms[transform].epoch(),
                 _ => 0,
@@ -272,15 +279,6 @@ impl Pipeline {
             |column: &ColumnSpec| matches!(column.role, ColumnRole::Metric(Rollup::First | Rollup::Last));
         let raw_time = schema.columns.iter().any(timed).then(|| raw.clone());
         RowBatch { time: floor(raw, spec.query_granularity), raw_time, columns }
-    }
-}
-
-fn view_of<'a>(source: Source, stage: &'a Stage, transforms: &'a [Transform]) -> View<'a> {
-    match source {
-        Source::Missing | Source::One => View::Missing,
-        Source::Time => View::Time(&stage.times),
-        Source::Slot(slot) => stage.slots.get(slot).map_or(View::Missing, View::Staged),
-        Source::Transform(at) => transforms.get(at).map_or(View::Missing, Transform::view),
     }
 }
 

@@ -9,6 +9,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use ovate_storage::schema::COMPANION_PREFIX;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
@@ -28,7 +29,7 @@ pub(crate) struct Unknown {
     pub(crate) excluded: HashSet<String>,
     /// What was found, with its slot.
     pub(crate) found: Vec<(String, usize)>,
-    /// How many may be found.
+    /// How many may be found in one call.
     pub(crate) found_max: usize,
     /// Fields passed over because there are enough.
     pub(crate) skipped: u64,
@@ -237,7 +238,11 @@ impl Visitor<'_> for Key<'_, '_> {
         let Parser { fields, unknown, .. } = parser;
         let look = node == ROOT && unknown.wanted;
         let target = fields.target(node, position, key, |key| {
-            if look && !unknown.excluded.contains(key) { Target::Discover } else { Target::Skip }
+            if look && !key.starts_with(COMPANION_PREFIX) && !unknown.excluded.contains(key) {
+                Target::Discover
+            } else {
+                Target::Skip
+            }
         });
         if target == Target::Discover {
             unknown.key.clear();

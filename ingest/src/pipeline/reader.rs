@@ -17,6 +17,7 @@ use std::thread;
 
 use serde_json::error::Category;
 
+use super::expression::{Source, Transform, view_of};
 use super::fields::Fields;
 use super::instant;
 use super::limits::Limits;
@@ -25,6 +26,7 @@ use super::report::{Message, RejectReason};
 use super::reporter::{Reporter, show};
 use super::surrogates;
 use super::value::{Cell, Row, Staged};
+use super::view::View;
 use crate::spec::IngestionSpec;
 
 /// Messages for which another thread is worth it: some milliseconds of reading.
@@ -174,6 +176,11 @@ impl Reader {
 }
 
 impl Stage {
+    /// The values of `source`, where `transforms` have been evaluated.
+    pub(super) fn view_of<'a>(&'a self, source: Source, transforms: &'a [Transform]) -> View<'a> {
+        view_of(source, &self.slots, &self.times, transforms)
+    }
+
     fn clear(&mut self, slots: usize) {
         self.slots.resize_with(slots, Staged::default);
         self.slots.iter_mut().for_each(Staged::clear);

@@ -29,8 +29,9 @@ pub(crate) struct Cell {
 
 /// Places are `start << 24 | length`; [`super::Limits`] keeps lengths below.
 const LENGTH_BITS: u32 = 24;
-/// The text buffer that a column keeps between batches.
+/// The text buffer that a column keeps between batches, and the values.
 const TEXT_KEPT_BYTES: usize = 8 << 20;
+const CELLS_KEPT: usize = 64 << 10;
 /// Set where a text of a row lies in its scratch.
 const IN_SCRATCH: u64 = 1 << 63;
 
@@ -188,6 +189,8 @@ impl Staged {
         self.text.clear();
         // One batch of huge messages should not hold its memory for good.
         self.text.shrink_to(TEXT_KEPT_BYTES);
+        self.cells.shrink_to(CELLS_KEPT);
+        self.items.shrink_to(CELLS_KEPT);
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -1,11 +1,11 @@
 //! `ioConfig`: where messages come from, and how long reading goes on before rows are published.
 
-use ovate_storage::time::{Period, Zone, parse};
+use ovate_storage::time::{Zone, parse};
 use serde_json::{Map, Value};
 
 use super::consumer::ConsumerProperties;
 use super::data::{optional_long, truth};
-use super::normalise::join;
+use super::normalise::{from_joda, join};
 use crate::error::SpecError;
 
 /// When a supervisor without new messages is reported as idle.
@@ -61,8 +61,8 @@ impl KafkaIoConfig {
         Ok(Self {
             topic: name,
             consumer_properties: ConsumerProperties::read(io, &join(path, "consumerProperties"))?,
-            task_duration_ms: duration_ms(io, "taskDuration").unwrap_or_default(),
-            period_ms: duration_ms(io, "period").unwrap_or_default(),
+            task_duration_ms: positive_ms(io, "taskDuration", path)?,
+            period_ms: positive_ms(io, "period", path)?,
             use_earliest_offset: truth(io, "useEarliestOffset"),
             idle,
         })
@@ -91,9 +91,15 @@ fn agree(map: &Map<String, Value>, keys: [&str; 2], path: &str) -> Result<Option
     }
 }
 
+/// A duration of a specification that is complete: each is as [`super::normalise::joda_duration`] writes it.
 pub(super) fn duration_ms(map: &Map<String, Value>, key: &str) -> Option<i64> {
-    let text = map.get(key)?.as_str()?;
-    Period::parse(text).ok()?.fixed_ms(Zone::UTC)
+    from_joda(map.get(key)?.as_str()?)
+}
+
+fn positive_ms(map: &Map<String, Value>, key: &str, path: &str) -> Result<i64, SpecError> {
+    duration_ms(map, key)
+        .filter(|ms| *ms > 0)
+        .ok_or_else(|| SpecError::invalid(join(path, key), "it has to be more than no time"))
 }
 
 pub(super) fn instant_ms(map: &Map<String, Value>, key: &str) -> Option<i64> {

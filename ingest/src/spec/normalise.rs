@@ -214,6 +214,15 @@ pub(crate) fn joda_duration(ms: i64) -> String {
     if millis == 0 { format!("PT{sign}{seconds}S") } else { format!("PT{sign}{seconds}.{millis:03}S") }
 }
 
+/// The milliseconds of what [`joda_duration`] wrote.
+pub(crate) fn from_joda(text: &str) -> Option<i64> {
+    let text = text.strip_prefix("PT")?.strip_suffix('S')?;
+    let (seconds, millis) = text.split_once('.').unwrap_or((text, "0"));
+    let (magnitude, sign) = seconds.strip_prefix('-').map_or((seconds, 1), |seconds| (seconds, -1));
+    let (seconds, millis): (i64, i64) = (magnitude.parse().ok()?, millis.parse().ok()?);
+    seconds.checked_mul(1000)?.checked_add(millis)?.checked_mul(sign)
+}
+
 fn instant(path: &str, value: &Value) -> Result<Value> {
     let ms = match value {
         Value::Number(number) => number.as_i64(),

@@ -352,6 +352,8 @@ fn contradictions_are_found() {
             "granularitySpec.segmentGranularity: ",
         ),
         ("/ioConfig/taskDuration", json!("P1M"), "taskDuration: P1M has no fixed length"),
+        ("/ioConfig/taskDuration", json!(0), "taskDuration: it has to be more than no time"),
+        ("/ioConfig/period", json!(-5), "period: it has to be more than no time"),
         ("/ioConfig/stream", json!("u"), "topic: \"t\" contradicts stream \"u\""),
         ("/ioConfig/consumerProperties", json!({}), "consumerProperties.bootstrap.servers: missing"),
     ] {
@@ -498,4 +500,13 @@ fn rejection_periods_are_read() {
     let expected = Rejection { late_ms: Some(86_400_000), early_ms: Some(3_600_000), late_before_ms: None };
     assert_eq!(spec.ingestion.rejection, expected);
     assert_eq!(spec.to_json()["ioConfig"]["lateMessageRejectionPeriod"], "PT86400S");
+}
+
+#[test]
+fn durations_of_centuries_stay_what_they_are() {
+    let spec = SupervisorSpec::parse(&with("/ioConfig/taskDuration", json!("P36500D"))).unwrap();
+    assert_eq!(spec.io.task_duration_ms, 36_500 * 86_400_000);
+    assert_eq!(spec.to_json()["ioConfig"]["taskDuration"], "PT3153600000S");
+    let spec = SupervisorSpec::parse(&with("/ioConfig/lateMessageRejectionPeriod", json!(0))).unwrap();
+    assert_eq!(spec.ingestion.rejection.late_ms, Some(0));
 }

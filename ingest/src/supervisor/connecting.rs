@@ -29,12 +29,14 @@ impl Runner {
             self.pulse()?;
             match stream.partitions(self.ask) {
                 Ok(partitions) => {
-                    self.reached();
+                    // They may still refuse all else that is to be asked, so trouble is not over.
+                    self.was_connected = true;
                     return Ok(partitions);
                 }
                 Err(error @ StreamError::TopicMissing(_)) if self.has_read() => self.trouble(&error),
                 Err(error @ StreamError::TopicMissing(_)) => {
-                    self.reached();
+                    self.was_connected = true;
+                    self.unreachable_since = None;
                     self.note("TopicMissing", error.to_string(), true);
                     self.board.set_state(&self.id, DetailedState::ConnectingToStream);
                 }

@@ -14,6 +14,8 @@ use super::clock::now_ms;
 pub(crate) struct Hot {
     pub(crate) rows: usize,
     pub(crate) bytes: usize,
+    /// With those that are on their way into segments.
+    pub(crate) unpublished_bytes: usize,
     pub(crate) oldest_ms: Option<i64>,
     pub(crate) latest_time_ms: Option<i64>,
 }
@@ -23,6 +25,7 @@ impl Hot {
         Self {
             rows: writer.hot_rows(),
             bytes: writer.hot_bytes(),
+            unpublished_bytes: writer.unpublished_bytes(),
             oldest_ms: writer.oldest_ms(),
             latest_time_ms: writer.latest_time_ms(),
         }
@@ -74,19 +77,12 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 pub(crate) struct Publisher {
     datasource: Arc<Datasource>,
     running: Option<(JoinHandle<Result<Published, StorageError>>, Instant)>,
-    /// Memory of rows that are on their way into segments.
-    leaving_bytes: usize,
     retry_at: Option<Instant>,
 }
 
 impl Publisher {
     pub(crate) fn new(datasource: Arc<Datasource>) -> Self {
-        Self { datasource, running: None, leaving_bytes: 0, retry_at: None }
-    }
-
-    /// Memory of rows that are on their way into segments.
-    pub(crate) fn leaving_bytes(&self) -> usize {
-        self.leaving_bytes
+        Self { datasource, running: None, retry_at: None }
     }
 
     /// Whether a publish could be started now.
@@ -101,19 +97,15 @@ impl Publisher {
 
     /// Everything has been published by other means.
     pub(crate) fn settled(&mut self) {
-        self.leaving_bytes = 0;
         self.retry_at = None;
     }
 
     /// Starts publishing what is hot.
-    pub(crate) fn start(&mut self, hot_bytes: usize) -> std::io::Result<()> {
+    pub(crate) fn start(&mut self) -> std::io::Result<()> {
         let datasource = Arc::clone(&self.datasource);
         let name = format!("publish {}", datasource.name());
         let thread = std::thread::Builder::new().name(name).spawn(move || datasource.publish(now_ms()))?;
-        // After a failure it is the rows of the failed publish that leave first.
-        if self.retry_at.take().is_none() {
-            self.leaving_bytes = hot_bytes;
-        }
+        self.retry_at = None;
         self.running = Some((thread, Instant::now()));
         Ok(())
     }
@@ -132,9 +124,7 @@ impl Publisher {
                 reason: "the publishing thread panicked".into(),
             })
         });
-        if result.is_ok() {
-            self.leaving_bytes = 0;
-        } else {
+        if result.is_err() {
             self.retry_at = Some(Instant::now() + RETRY_AFTER);
         }
         Some((result, since.elapsed()))
@@ -158,7 +148,8 @@ mod tests {
     }
 
     fn hot(rows: usize, bytes: usize, oldest_ms: i64, latest_time_ms: i64) -> Hot {
-        Hot { rows, bytes, oldest_ms: Some(oldest_ms), latest_time_ms: Some(latest_time_ms) }
+        let (oldest_ms, latest_time_ms) = (Some(oldest_ms), Some(latest_time_ms));
+        Hot { rows, bytes, unpublished_bytes: bytes, oldest_ms, latest_time_ms }
     }
 
     #[test]

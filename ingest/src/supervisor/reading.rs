@@ -22,6 +22,8 @@ const BATCH: BatchLimits = BatchLimits { messages: 8192, bytes: 8 << 20, linger:
 const WAIT: Duration = Duration::from_millis(50);
 /// While memory is full.
 const FULL: Duration = Duration::from_millis(20);
+const FULL_FOR_LONG: Duration = Duration::from_secs(1);
+const ONE: BatchLimits = BatchLimits { messages: 1, ..BATCH };
 /// Brokers that do not answer for so long are reported lost.
 const CONTACT_GRACE: Duration = Duration::from_secs(3);
 /// Without messages for so long, a supervisor whose specification wants it counts as idle.
@@ -33,17 +35,35 @@ impl Runner {
         let period = Duration::from_millis(self.spec.io.period_ms.clamp(1_000, 3_600_000) as u64);
         let (mut observed_at, mut refreshed_at) = (Instant::now(), Instant::now());
         let mut last_message = Instant::now();
-        let mut lost_since = None;
+        let began = Instant::now();
+        let (mut lost_since, mut full_since, mut is_paused) = (None, None, false);
         loop {
             self.pulse()?;
-            if self.is_over_limit() {
+            let is_full = self.is_over_limit();
+            if is_full {
                 self.metrics.paused();
-                self.rest(FULL)?;
-                continue;
+                // What was fetched ahead is kept for a moment; for longer, librdkafka has to be polled all the same.
+                if full_since.get_or_insert_with(Instant::now).elapsed() < FULL_FOR_LONG {
+                    self.rest(FULL)?;
+                    continue;
+                }
+            } else {
+                full_since = None;
             }
-            let polled = stream.poll(WAIT, BATCH);
+            if is_full != is_paused {
+                if let Err(error) = stream.pause(is_full) {
+                    self.trouble(&error);
+                    return Err(Leave::Again);
+                }
+                is_paused = is_full;
+            }
+            let polled = if is_paused { stream.poll(FULL, ONE) } else { stream.poll(WAIT, BATCH) };
             if !polled.messages.is_empty() {
                 last_message = Instant::now();
+                if self.lost_contact().is_some() && self.refusals == 0 {
+                    self.board.set_state(&self.id, DetailedState::Running);
+                }
+                self.unreachable_since = None;
             }
             self.take(stream, &polled.messages)?;
             drop(polled.messages);
@@ -52,7 +72,7 @@ impl Runner {
             }
             if observed_at.elapsed() >= OBSERVE {
                 observed_at = Instant::now();
-                self.observe(stream, &mut lost_since, last_message);
+                self.observe(stream, began, &mut lost_since, last_message);
             }
             if refreshed_at.elapsed() >= period {
                 refreshed_at = Instant::now();
@@ -176,6 +196,7 @@ impl Runner {
     fn consider(&mut self, error: StreamError) -> Result<(), Leave> {
         let fatal = matches!(error, StreamError::Kafka { fatal: true, .. });
         match &error {
+            StreamError::Kafka { fatal: true, .. } => self.trouble(&error),
             StreamError::Kafka { .. } => self.note("StreamUnavailable", error.to_string(), true),
             // What exactly is out of range, and what is to be done, is found out when starting over.
             StreamError::OutOfRange(_) => tracing::warn!(supervisor = &*self.id, %error, "starting over"),
@@ -186,19 +207,30 @@ impl Runner {
     }
 
     /// Lag, contact and state, as librdkafka's statistics tell them.
-    fn observe(&mut self, stream: &Stream, lost_since: &mut Option<Instant>, last_message: Instant) {
+    fn observe(
+        &mut self,
+        stream: &Stream,
+        began: Instant,
+        lost_since: &mut Option<Instant>,
+        last_message: Instant,
+    ) {
         let sighting = stream.sighting();
         let Some(at) = sighting.at else { return };
         // Statistics come with polling: if they are old, nothing was polled.
         let up = sighting.brokers_up || at.elapsed() > CONTACT_GRACE;
         if up {
             *lost_since = None;
-            self.unreachable_since = None;
+            // Brokers that refuse to be read say so as soon as they are asked.
+            if began.elapsed() >= CONTACT_GRACE {
+                self.unreachable_since = None;
+            }
         }
         let lost = !up && lost_since.get_or_insert_with(Instant::now).elapsed() >= CONTACT_GRACE;
         let state = if lost {
             self.note("StreamUnavailable", "lost contact with the brokers".into(), true);
             DetailedState::LostContactWithStream
+        } else if let Some(state) = self.lost_contact().filter(|_| !self.board.view().state.is_healthy()) {
+            state
         } else if self.board.view().publish_failure.is_some() {
             DetailedState::PublishDelayed
         } else if self.refusals > 1 {

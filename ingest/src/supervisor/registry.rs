@@ -71,6 +71,12 @@ impl Supervisor {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
     }
 
+    /// Says why there is no run.
+    fn cannot_start(&self, error: &IngestError) {
+        self.board.view().note(now_ms(), "InvalidSpec", error.to_string(), false);
+        self.board.set_state(&self.id, DetailedState::InvalidSpec);
+    }
+
     fn change(&self) -> MutexGuard<'_, Option<RunnerHandle>> {
         self.change.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -105,13 +111,11 @@ impl Registry {
             let gaps = registry.gaps(&record.id)?;
             let supervisor = Supervisor::new(&record.id, current, gaps, &registry.options);
             registry.insert(&supervisor);
-            let started = match refused {
-                Some(error) => Err(error),
-                None => registry.begin(&supervisor, &mut supervisor.change()),
-            };
-            if let Err(error) = started {
-                supervisor.board.view().note(now_ms(), "InvalidSpec", error.to_string(), false);
-                supervisor.board.set_state(&record.id, DetailedState::InvalidSpec);
+            match refused {
+                Some(error) => supervisor.cannot_start(&error),
+                None => {
+                    let _ = registry.begin_again(&supervisor, &mut supervisor.change());
+                }
             }
         }
         Ok(registry)
@@ -184,7 +188,7 @@ impl Registry {
                 if stored.spec == before.posted {
                     supervisor.set_current(before.clone());
                 }
-                self.begin_again(supervisor, runner);
+                let _ = self.begin_again(supervisor, runner);
             }
             None => self.remove(supervisor),
         }
@@ -239,7 +243,7 @@ impl Registry {
         }
         self.store_suspended(&supervisor, &before, false)?;
         fail_point!("resume.stored");
-        self.begin(&supervisor, &mut runner)
+        self.begin_again(&supervisor, &mut runner)
     }
 
     /// Forgets rows that are not published and all offsets: reading starts where the specification says.
@@ -247,15 +251,19 @@ impl Registry {
         let supervisor = self.known(id)?;
         let mut runner = supervisor.change();
         still_there(&supervisor)?;
-        self.end(&mut runner, Stop { publish: false }, Some("the supervisor was reset"))?;
+        // A run that ends badly may be what the reset is for.
+        if let Err(error) = self.end(&mut runner, Stop { publish: false }, Some("the supervisor was reset")) {
+            tracing::warn!(supervisor = id, %error, "the run that is reset had failed");
+        }
         fail_point!("reset.stopped");
         let reset = match self.datasource(&supervisor) {
             Some(datasource) => datasource.reset(None, &[]),
             None => self.store.catalog().set_progress(id, None, &[]),
         };
         supervisor.board.view().latest.clear();
-        self.begin(&supervisor, &mut runner)?;
-        Ok(reset?)
+        let begun = self.begin_again(&supervisor, &mut runner);
+        reset?;
+        begun
     }
 
     /// Sets the offsets of some partitions; the others go on where they are.
@@ -267,21 +275,37 @@ impl Registry {
             return Err(IngestError::BadOffsets(format!("supervisor {id} has no valid specification")));
         };
         let offsets = apply_offsets(&spec.io.topic, request)?;
-        self.end(&mut runner, Stop { publish: true }, Some("offsets were set"))?;
+        let is_another = supervisor.board.view().state == DetailedState::StreamIdentityChanged;
+        let ended = self.end(&mut runner, Stop { publish: true }, Some("offsets were set"));
         fail_point!("offsets.published");
-        let result = match self.datasource(&supervisor) {
-            Some(datasource) => {
-                let mut progress = datasource.writer().progress().clone();
-                for (partition, offset) in offsets {
-                    progress.set(&spec.io.topic, partition, offset);
-                }
-                datasource.reset(Some(&progress), &[])
-            }
-            None => Ok(()),
-        };
+        let set = ended.and_then(|()| self.set_offsets(id, &spec.io.topic, &offsets, is_another));
         fail_point!("offsets.stored");
-        self.begin(&supervisor, &mut runner)?;
-        Ok(result?)
+        let begun = self.begin_again(&supervisor, &mut runner);
+        set.and(begun)
+    }
+
+    /// Sets offsets while nothing runs. Where it `is_another` stream that they are of, nothing that is known of the one
+    /// before holds: its other partitions are read from their beginnings.
+    fn set_offsets(
+        &self,
+        id: &str,
+        topic: &str,
+        offsets: &BTreeMap<i32, i64>,
+        is_another: bool,
+    ) -> Result<()> {
+        let Some(datasource) = self.store.datasource(id) else { return Ok(()) };
+        // Rows that an earlier run could not publish have offsets of their own, which must not be kept without them.
+        datasource.publish(now_ms())?;
+        let mut progress = datasource.writer().progress().clone();
+        if is_another {
+            progress.partitions.retain(|key, _| key.topic != topic);
+            progress.identity.cluster_id = None;
+            progress.identity.topic_ids.remove(topic);
+        }
+        for (partition, offset) in offsets {
+            progress.set(topic, *partition, *offset);
+        }
+        Ok(datasource.reset(Some(&progress), &[])?)
     }
 
     /// Publishes what is hot and removes the supervisor. Published rows and offsets stay.
@@ -292,7 +316,7 @@ impl Registry {
         if let Err(error) = self.end(&mut runner, Stop { publish: true }, None) {
             let is_poisoned = self.datasource(&supervisor).is_some_and(|ds| ds.poisoned().is_some());
             if !is_poisoned {
-                self.begin_again(&supervisor, &mut runner);
+                let _ = self.begin_again(&supervisor, &mut runner);
                 return Err(error);
             }
             tracing::warn!(supervisor = id, %error, "terminated with rows that could not be published");
@@ -319,8 +343,8 @@ impl Registry {
         }
         let ended = self.end(&mut runner, Stop { publish: true }, Some("Shutdown request from user"));
         fail_point!("task.stopped");
-        self.begin_again(&supervisor, &mut runner);
-        ended
+        let begun = self.begin_again(&supervisor, &mut runner);
+        ended.and(begun)
     }
 
     /// Stops all runs and publishes what is hot, all at the same time.
@@ -384,12 +408,13 @@ impl Registry {
         }
     }
 
-    /// Starts a run after a change that failed; if that fails too, the status says so.
-    fn begin_again(&self, supervisor: &Supervisor, runner: &mut Option<RunnerHandle>) {
-        if let Err(error) = self.begin(supervisor, runner) {
-            supervisor.board.view().note(now_ms(), "InvalidSpec", error.to_string(), false);
-            supervisor.board.set_state(&supervisor.id, DetailedState::InvalidSpec);
+    /// Starts a run after a change, be it that the change failed; if that fails too, the status says so.
+    fn begin_again(&self, supervisor: &Supervisor, runner: &mut Option<RunnerHandle>) -> Result<()> {
+        let begun = self.begin(supervisor, runner);
+        if let Err(error) = &begun {
+            supervisor.cannot_start(error);
         }
+        begun
     }
 
     /// Ends a run, if there is one.

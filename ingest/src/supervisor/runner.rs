@@ -71,6 +71,7 @@ pub(crate) struct Runner {
     pub(super) positions: BTreeMap<i32, i64>,
     pub(super) hot: Hot,
     pub(super) last_append_ms: i64,
+    /// Since when not a message could be read for trouble with the brokers.
     pub(super) unreachable_since: Option<Instant>,
     pub(super) was_connected: bool,
     /// Batches in a row that the store did not take.
@@ -81,6 +82,8 @@ pub(crate) struct Runner {
     config: ClientConfig,
     commands: Receiver<Stop>,
     publisher: Publisher,
+    /// The positions when the last publish began, and when that was.
+    leaving: (BTreeMap<i32, i64>, i64),
     limits: PublishLimits,
     checked_at: Option<Instant>,
 }
@@ -103,6 +106,7 @@ impl Runner {
         Self {
             metrics: RunnerMetrics::new(&id),
             publisher: Publisher::new(Arc::clone(&datasource)),
+            leaving: (BTreeMap::new(), now_ms()),
             limits: publish_limits(&spec, &options),
             id,
             spec,
@@ -171,7 +175,7 @@ impl Runner {
             return Err(Leave::Again);
         }
         self.show_positions();
-        if self.refusals == 0 {
+        if self.refusals == 0 && self.lost_contact().is_none() {
             self.board.set_state(&self.id, DetailedState::Running);
         }
         self.read(&stream)
@@ -237,7 +241,9 @@ impl Runner {
             return Ok(());
         }
         let due = reason_to_publish(self.hot, &self.limits, self.last_append_ms, now_ms());
-        if let Some(reason) = due.or(self.publisher.has_failed().then_some("again")) {
+        // Nothing is on its way now: what is not hot was left by a publish that failed, perhaps of an earlier run.
+        let is_left = self.publisher.has_failed() || self.hot.unpublished_bytes > self.hot.bytes;
+        if let Some(reason) = due.or(is_left.then_some("again")) {
             tracing::info!(
                 datasource = &*self.id,
                 rows = self.hot.rows,
@@ -246,8 +252,9 @@ impl Runner {
                 "publishing"
             );
             fail_point!("handoff.due");
-            if let Err(error) = self.publisher.start(self.hot.bytes) {
-                self.note("PublishFailed", format!("cannot start a thread: {error}"), false);
+            match self.publisher.start() {
+                Ok(()) => self.leaving = (self.positions.clone(), now_ms()),
+                Err(error) => self.note("PublishFailed", format!("cannot start a thread: {error}"), false),
             }
         }
         Ok(())
@@ -270,8 +277,7 @@ impl Runner {
                 self.publish_went_well();
                 let mut view = self.board.view();
                 if let Some(run) = &mut view.run {
-                    run.starting.clone_from(&self.positions);
-                    run.since_ms = now_ms();
+                    (run.starting, run.since_ms) = self.leaving.clone();
                 }
                 fail_point!("handoff.ended");
             }
@@ -298,7 +304,7 @@ impl Runner {
 
     /// Whether so much waits to be published that reading has to wait.
     pub(super) fn is_over_limit(&self) -> bool {
-        self.hot.bytes + self.publisher.leaving_bytes() >= self.options.hot_bytes_max
+        self.hot.unpublished_bytes >= self.options.hot_bytes_max
     }
 
     pub(super) fn look_at_hot(&mut self) {
@@ -315,15 +321,7 @@ impl Runner {
             self.publish_ended(result, took);
         }
         let since = Instant::now();
-        let result = self.datasource.publish(now_ms()).and_then(|first| {
-            // What an earlier publish could not finish leaves first, be it of an earlier run; the hot rows come now.
-            let second = self.datasource.publish(now_ms())?;
-            Ok(Published {
-                segments: [first.segments, second.segments].concat(),
-                rows: first.rows + second.rows,
-                size_bytes: first.size_bytes + second.size_bytes,
-            })
-        });
+        let result = self.datasource.publish(now_ms());
         match &result {
             Ok(published) => {
                 self.publisher.settled();
@@ -375,21 +373,20 @@ impl Runner {
             StreamError::Kafka { .. } => "StreamUnavailable",
         };
         self.note(class, error.to_string(), true);
-        let since = *self.unreachable_since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= self.options.unhealthy_after {
-            let state = if self.was_connected {
-                DetailedState::LostContactWithStream
-            } else {
-                DetailedState::UnableToConnectToStream
-            };
+        self.unreachable_since.get_or_insert_with(Instant::now);
+        if let Some(state) = self.lost_contact() {
             self.board.set_state(&self.id, state);
         }
     }
 
-    /// The brokers have answered.
-    pub(super) fn reached(&mut self) {
-        self.unreachable_since = None;
-        self.was_connected = true;
+    /// The state of a supervisor that has been in trouble for longer than is usual; `None`: this one has not.
+    pub(super) fn lost_contact(&self) -> Option<DetailedState> {
+        self.unreachable_since.filter(|since| since.elapsed() >= self.options.unhealthy_after)?;
+        Some(if self.was_connected {
+            DetailedState::LostContactWithStream
+        } else {
+            DetailedState::UnableToConnectToStream
+        })
     }
 }
 

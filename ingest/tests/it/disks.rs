@@ -136,3 +136,33 @@ fn a_failed_sync_ends_reading_and_the_next_process_loses_and_doubles_nothing() {
         assert_eq!(numbers(&store, "Y"), (0..130).collect::<Vec<_>>());
     });
 }
+
+#[test]
+fn offsets_are_not_set_while_rows_wait_for_room_on_the_disk() {
+    run(async {
+        let (kafka, folder, disk) =
+            (Kafka::start(), tempfile::tempdir().unwrap(), Arc::<MoodyDisk>::default());
+        kafka.create("O", 2);
+        kafka.produce_rows("O", 0, 0..20);
+        kafka.produce_rows("O", 1, 20..40);
+        let store = store_on(&disk, folder.path());
+        let manager = manager(&store).await;
+        manager.post(spec("O", &kafka.servers())).await.unwrap();
+        until_rows(&store, "O", 40).await;
+
+        disk.is(FULL);
+        let request = json!({"partitions": {"stream": "O", "partitionOffsetMap": {"0": 0}}});
+        for _ in 0..2 {
+            assert!(manager.reset_offsets("O", &request).await.is_err());
+            assert_eq!(rows(&store, "O"), 40);
+        }
+        kafka.produce_rows("O", 1, 40..50);
+        until_rows(&store, "O", 50).await;
+
+        disk.is(GOOD);
+        manager.reset_offsets("O", &request).await.unwrap();
+        until_rows(&store, "O", 70).await;
+        let again = (0..20).flat_map(|number| [number, number]);
+        assert_eq!(numbers(&store, "O"), again.chain(20..50).collect::<Vec<_>>());
+    });
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ovate_ingest::{IngestOptions, OffsetPolicy};
 use ovate_storage::Progress;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::json;
 
 use crate::setup::{
@@ -49,6 +50,52 @@ fn brokers_that_cannot_be_reached_make_it_unhealthy_and_can_be_given_up() {
         assert_eq!(status["detailedState"], "UNABLE_TO_CONNECT_TO_STREAM");
         assert!(!status["recentErrors"].as_array().unwrap().is_empty());
         manager.terminate("BAD").await.unwrap();
+    });
+}
+
+/// Has the brokers refuse requests of a kind, for longer than any test lasts.
+fn refuse(kafka: &Kafka, requests: RDKafkaApiKey) {
+    let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    kafka.cluster.request_errors(requests, &vec![refusal; 10_000]);
+}
+
+#[test]
+fn a_topic_that_may_not_be_read_any_more_makes_it_unhealthy_until_it_may() {
+    run(async {
+        let (kafka, folder) = (Kafka::start(), tempfile::tempdir().unwrap());
+        kafka.create("REFUSED", 1);
+        kafka.produce_rows("REFUSED", 0, 0..5);
+        let store = store(folder.path());
+        let manager = manager_with(&store, impatient()).await;
+        manager.post(spec("REFUSED", &kafka.servers())).await.unwrap();
+        until_rows(&store, "REFUSED", 5).await;
+        refuse(&kafka, RDKafkaApiKey::Fetch);
+        until("it is unhealthy", || manager.is_healthy("REFUSED") == Some(false)).await;
+        let status = payload(&manager, "REFUSED");
+        assert_eq!(status["detailedState"], "LOST_CONTACT_WITH_STREAM");
+        assert!(status["recentErrors"].to_string().contains("do not let this client read"), "{status}");
+        kafka.cluster.clear_request_errors(RDKafkaApiKey::Fetch);
+        kafka.produce_rows("REFUSED", 0, 5..9);
+        until_rows(&store, "REFUSED", 9).await;
+        until("it is healthy", || manager.is_healthy("REFUSED") == Some(true)).await;
+    });
+}
+
+#[test]
+fn brokers_that_know_the_topic_and_tell_no_offsets_make_it_unhealthy() {
+    run(async {
+        let (kafka, folder) = (Kafka::start(), tempfile::tempdir().unwrap());
+        kafka.create("MUTE", 1);
+        kafka.produce_rows("MUTE", 0, 0..5);
+        refuse(&kafka, RDKafkaApiKey::ListOffsets);
+        let store = store(folder.path());
+        let manager = manager_with(&store, impatient()).await;
+        manager.post(spec("MUTE", &kafka.servers())).await.unwrap();
+        until("it is unhealthy", || manager.is_healthy("MUTE") == Some(false)).await;
+        assert!(payload(&manager, "MUTE")["recentErrors"].to_string().contains("cannot look up offsets"));
+        kafka.cluster.clear_request_errors(RDKafkaApiKey::ListOffsets);
+        until_rows(&store, "MUTE", 5).await;
+        until("it is healthy", || manager.is_healthy("MUTE") == Some(true)).await;
     });
 }
 

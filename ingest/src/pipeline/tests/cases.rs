@@ -140,6 +140,7 @@ fn a_metric_may_read_the_time_a_transform_or_an_expression() {
                 {"type": "longMax", "name": "latest", "fieldName": "__time"},
                 {"type": "longSum", "name": "twice", "fieldName": "double"},
                 {"type": "doubleSum", "name": "half", "expression": "x / 2.0"},
+                {"type": "longSum", "name": "more", "expression": "double + x"},
             ],
             "transformSpec": {"transforms": [{"type": "expression", "name": "double", "expression": "x * 2"}]},
         }),
@@ -147,8 +148,8 @@ fn a_metric_may_read_the_time_a_transform_or_an_expression() {
     );
     let (rows, _) = decode(&spec, &[r#"{"t":7,"x":5}"#]);
     assert_eq!(
-        (&rows[0]["latest"], &rows[0]["twice"], &rows[0]["half"]),
-        (&json!(7), &json!(10), &json!(2.5))
+        (&rows[0]["latest"], &rows[0]["twice"], &rows[0]["half"], &rows[0]["more"]),
+        (&json!(7), &json!(10), &json!(2.5), &json!(15))
     );
 }
 

@@ -132,6 +132,19 @@ fn the_number_of_columns_is_bounded() {
     assert_eq!(names(&bench), ["a", "b"]);
     assert_eq!(rows.len(), 1);
     assert_eq!(decoded.counts.fields_not_discovered, 2);
+    let slots = bench.pipeline.reader.fields.slots();
+    for key in ["e", "f", "g"] {
+        let (_, decoded) = bench.feed(&[format!(r#"{{"t":1,"{key}":1}}"#).as_bytes()], DAY);
+        assert_eq!(decoded.counts.fields_not_discovered, 1);
+    }
+    assert_eq!(bench.pipeline.reader.fields.slots(), slots, "no room is made for what finds none");
+}
+
+#[test]
+fn names_that_are_the_stores_own_are_never_discovered() {
+    let mut bench = Bench::new(&spec(json!({"dimensionsSpec": {}}), json!({})), Limits::default());
+    bench.feed(&[br#"{"t":1,"__ovate_time_of.m":5,"a":1}"#], DAY);
+    assert_eq!(names(&bench), ["a"]);
 }
 
 #[test]
