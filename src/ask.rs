@@ -1,6 +1,6 @@
-//! `ovate query`: asks a running store over HTTP, in Arrow, and prints the answer.
+//! `ovate query`: asks a running store over HTTP, and prints the answer.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 use crate::cli::{Format, Query};
 
+const SQL: &str = "/druid/v2/sql";
 const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
+const CUT_OFF: &str = "the answer was cut off";
 
 /// Runs the command.
 pub(crate) fn run(query: &Query) -> Result<()> {
@@ -24,12 +26,32 @@ pub(crate) fn run(query: &Query) -> Result<()> {
     } else {
         query.sql.clone()
     };
-    let body = post(&query.url, "/druid/v2/sql", ARROW_STREAM, &json!({ "query": sql }))?;
-    let mut out = std::io::stdout().lock();
-    if query.format == Format::Arrow {
-        return Ok(out.write_all(&body)?);
+    let answer = match query.format {
+        Format::Arrow => post(&query.url, SQL, ARROW_STREAM, &json!({ "query": sql }))?,
+        Format::Box => boxed(&post(&query.url, SQL, ARROW_STREAM, &json!({ "query": sql }))?)?,
+        Format::Csv => lines(&query.url, &json!({ "query": sql, "resultFormat": "csv", "header": true }))?,
+        Format::Json => lines(&query.url, &json!({ "query": sql, "resultFormat": "objectLines" }))?,
+    };
+    match std::io::stdout().lock().write_all(&answer) {
+        // Whoever has stopped reading, as `head` does, has got what was wanted.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot print the answer"),
+        _ => Ok(()),
     }
-    let reader = StreamReader::try_new(body.as_slice(), None).context("the answer is not an Arrow stream")?;
+}
+
+/// An answer in one of the formats of lines, without the empty line that says that it is whole.
+fn lines(url: &str, body: &Value) -> Result<Vec<u8>> {
+    let mut answer = post(url, SQL, "*/*", body)?;
+    if answer != b"\n" && !answer.ends_with(b"\n\n") {
+        bail!(CUT_OFF);
+    }
+    answer.pop();
+    Ok(answer)
+}
+
+/// An Arrow stream as a table to look at.
+fn boxed(answer: &[u8]) -> Result<Vec<u8>> {
+    let reader = StreamReader::try_new(answer, None).context("the answer is not an Arrow stream")?;
     let schema = in_utc(&reader.schema());
     let batches = reader
         .map(|batch| {
@@ -40,24 +62,9 @@ pub(crate) fn run(query: &Query) -> Result<()> {
             RecordBatch::try_new(SchemaRef::clone(&schema), columns)
         })
         .collect::<Result<Vec<RecordBatch>, _>>()
-        .context("the answer was cut off")?;
-    match query.format {
-        Format::Box if batches.is_empty() => {
-            writeln!(out, "{}", pretty_format_batches(&[RecordBatch::new_empty(schema)])?)?;
-        }
-        Format::Box => writeln!(out, "{}", pretty_format_batches(&batches)?)?,
-        Format::Csv => {
-            let mut writer = arrow::csv::Writer::new(&mut out);
-            batches.iter().try_for_each(|batch| writer.write(batch))?;
-        }
-        Format::Json => {
-            let mut writer = arrow::json::LineDelimitedWriter::new(&mut out);
-            batches.iter().try_for_each(|batch| writer.write(batch))?;
-            writer.finish()?;
-        }
-        Format::Arrow => {}
-    }
-    Ok(())
+        .context(CUT_OFF)?;
+    let batches = if batches.is_empty() { vec![RecordBatch::new_empty(schema)] } else { batches };
+    Ok(format!("{}\n", pretty_format_batches(&batches)?).into_bytes())
 }
 
 /// The same columns with times that say which zone they are shown in. (Druid's clients expect times without.)
@@ -85,8 +92,7 @@ pub(crate) fn post(url: &str, path: &str, accept: &str, body: &Value) -> Result<
         .send(body.to_string())
         .with_context(|| format!("cannot reach {url}; is `ovate serve` running?"))?;
     let status = response.status();
-    let body =
-        response.body_mut().with_config().limit(u64::MAX).read_to_vec().context("the answer was cut off")?;
+    let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec().context(CUT_OFF)?;
     if status.is_success() {
         return Ok(body);
     }

@@ -1,13 +1,12 @@
 //! The store without Kafka and without HTTP.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type, Schema, TimeUnit};
-use arrow::error::ArrowError;
 use futures::TryStreamExt;
 use futures::executor::block_on;
 use ovate_query::{Engine, EngineOptions, NoSystem, QueryError, ResultColumn, SqlRequest};
@@ -35,9 +34,6 @@ pub enum DatabaseError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Arrow refused a conversion.
-    #[error(transparent)]
-    Arrow(#[from] ArrowError),
 }
 
 /// The answer to a statement.
@@ -61,6 +57,8 @@ impl Answer {
 pub struct Database {
     store: Arc<Store>,
     engine: Arc<Engine>,
+    /// Held from a look at the columns until the rows are in, so that nobody changes them in between.
+    appending: Mutex<()>,
 }
 
 impl Database {
@@ -68,7 +66,7 @@ impl Database {
     pub fn open(folder: &Path) -> Result<Self, DatabaseError> {
         let store = Store::open(folder, StoreOptions::default())?;
         let engine = Engine::new(Arc::clone(&store), Arc::new(NoSystem), EngineOptions::default())?;
-        Ok(Self { store, engine })
+        Ok(Self { store, engine, appending: Mutex::default() })
     }
 
     /// The store beneath, for whatever this type does not cover.
@@ -80,12 +78,14 @@ impl Database {
     /// Strings, integers and floats become dimensions. The first batch declares the datasource (segments of a day,
     /// no rollup); later ones may bring new columns, and lack columns, which then read as NULL.
     pub fn append(&self, datasource: &str, batch: &RecordBatch) -> Result<(), DatabaseError> {
-        let declared = self.store.datasource(datasource);
-        let schema = match &declared {
-            Some(known) => extended(known.writer().schema(), batch.schema_ref())?,
-            None => extended(&empty_schema(), batch.schema_ref())?,
+        let _one_at_a_time = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.store.datasource(datasource);
+        let before = known.as_ref().map_or_else(empty_schema, |known| Arc::clone(known.writer().schema()));
+        let schema = extended(&before, batch.schema_ref())?;
+        let datasource = match known {
+            Some(known) if Arc::ptr_eq(&schema, &before) => known,
+            _ => self.store.ensure_datasource(datasource, schema)?,
         };
-        let datasource = self.store.ensure_datasource(datasource, schema)?;
         let mut writer = datasource.writer();
         let rows = to_rows(&mut writer, batch)?;
         writer.append(rows, &Progress::default(), now_ms())?;
@@ -157,7 +157,7 @@ fn to_rows(writer: &mut Writer, batch: &RecordBatch) -> Result<RowBatch, Databas
     let mut columns = Vec::with_capacity(schema.columns.len());
     for (at, spec) in schema.columns.iter().enumerate() {
         let array = match batch.column_by_name(&spec.name) {
-            Some(array) => cast(array, &arrow_type(spec.column_type))?,
+            Some(array) => converted(&spec.name, array, &arrow_type(spec.column_type))?,
             None => arrow::array::new_null_array(&arrow_type(spec.column_type), batch.num_rows()),
         };
         columns.push(to_column(writer, at, spec, &array));
@@ -181,11 +181,20 @@ fn time_of(batch: &RecordBatch) -> Result<Vec<i64>, DatabaseError> {
         return Err(refuse("it holds NULL"));
     }
     let array = match array.data_type() {
-        DataType::Timestamp(_, _) => cast(array, &DataType::Timestamp(TimeUnit::Millisecond, None))?,
+        DataType::Timestamp(_, _) => {
+            converted(TIME_COLUMN, array, &DataType::Timestamp(TimeUnit::Millisecond, None))?
+        }
         data_type if data_type.is_integer() => Arc::clone(array),
         _ => return Err(refuse("it is neither a timestamp nor an integer")),
     };
-    Ok(cast(&array, &DataType::Int64)?.as_primitive::<Int64Type>().values().to_vec())
+    Ok(converted(TIME_COLUMN, &array, &DataType::Int64)?.as_primitive::<Int64Type>().values().to_vec())
+}
+
+/// The same values in another type; an error if that has no place for one of them.
+fn converted(column: &str, array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, DatabaseError> {
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(array, data_type, &options)
+        .map_err(|error| DatabaseError::Batch { column: column.to_owned(), reason: error.to_string() })
 }
 
 /// `array` has the type that [`arrow_type`] gives for the column.
@@ -207,7 +216,7 @@ fn codes_of(writer: &mut Writer, at: usize, values: &StringViewArray) -> Vec<u32
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{Int64Array, StringArray};
+    use arrow::array::{Float64Array, Int64Array, StringArray, UInt64Array};
 
     fn batch(time: Vec<i64>, door: Vec<Option<&str>>) -> RecordBatch {
         RecordBatch::try_from_iter([
@@ -240,6 +249,54 @@ mod tests {
             assert_eq!(count(&database), [3, 2, 2]);
         }
         assert_eq!(count(&Database::open(folder.path()).unwrap()), [3, 2, 2]);
+    }
+
+    #[test]
+    fn what_has_no_place_in_a_column_is_refused_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path()).unwrap();
+        let batch = |time: ArrayRef, level: ArrayRef| {
+            RecordBatch::try_from_iter([("__time", time), ("level", level)]).unwrap()
+        };
+        let zero: ArrayRef = Arc::new(Int64Array::from(vec![0]));
+        database.append("doors", &batch(Arc::clone(&zero), Arc::new(Float64Array::from(vec![0.5])))).unwrap();
+        let refused = |batch: &RecordBatch| database.append("doors", batch).unwrap_err().to_string();
+        let text = refused(&batch(zero, Arc::new(StringArray::from(vec!["n/a"]))));
+        assert!(text.starts_with("column level: ") && text.contains("n/a"), "{text}");
+        let late: ArrayRef = Arc::new(UInt64Array::from(vec![u64::MAX]));
+        let text = refused(&batch(late, Arc::new(Float64Array::from(vec![0.5]))));
+        assert!(text.starts_with("column __time: "), "{text}");
+    }
+
+    #[test]
+    fn threads_that_bring_columns_lose_none() {
+        const THREADS: i64 = 8;
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path()).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let database = &database;
+                scope.spawn(move || {
+                    for round in 0..20 {
+                        let columns: [(String, ArrayRef); 2] = [
+                            ("__time".to_owned(), Arc::new(Int64Array::from(vec![round]))),
+                            (format!("c{thread}_{}", round % 5), Arc::new(Int64Array::from(vec![1]))),
+                        ];
+                        database.append("doors", &RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+                        if round % 7 == thread % 7 {
+                            database.publish("doors").unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        for thread in 0..THREADS {
+            for column in 0..5 {
+                let sql = format!("SELECT COUNT(c{thread}_{column}) FROM doors");
+                let answer = database.sql(&sql).unwrap();
+                assert_eq!(answer.batches[0].column(0).as_primitive::<Int64Type>().value(0), 4, "{sql}");
+            }
+        }
     }
 
     #[test]

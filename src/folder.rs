@@ -1,7 +1,7 @@
 //! Commands that work on a data folder which no process has open; and the backup of one that has.
 
 use std::cell::Cell;
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,17 +16,24 @@ use serde_json::{Value, json};
 use crate::ask;
 use crate::care::Compaction;
 
+/// Prints a line. Whoever has stopped reading, as `head` does, wants no more of them; the work goes on.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = writeln!(stdout(), $($text)*);
+    }};
+}
+
 /// `ovate segments`: one line per segment.
 pub(crate) fn list_segments(folder: &Path) -> Result<()> {
     let store = open(folder)?;
     let records = store.segment_records(None)?;
-    println!("{:<24} {:>12} {:>14} {:<7} {:<7} segment", "datasource", "rows", "bytes", "state", "form");
+    say!("{:<24} {:>12} {:>14} {:<7} {:<7} segment", "datasource", "rows", "bytes", "state", "form");
     for record in &records {
         let SegmentRecord { datasource, rows, size_bytes, id, .. } = record;
         let (state, form) = (state(&store, record), form(record));
-        println!("{datasource:<24} {rows:>12} {size_bytes:>14} {state:<7} {form:<7} {id}");
+        say!("{datasource:<24} {rows:>12} {size_bytes:>14} {state:<7} {form:<7} {id}");
     }
-    println!("{} segments, {} rows", records.len(), records.iter().map(|r| r.rows).sum::<u64>());
+    say!("{} segments, {} rows", records.len(), records.iter().map(|r| r.rows).sum::<u64>());
     Ok(())
 }
 
@@ -54,7 +61,7 @@ fn state(store: &Store, record: &SegmentRecord) -> &'static str {
 /// `ovate verify`: reads every byte of every segment, and everything in the catalog. Changes nothing.
 pub(crate) fn verify(folder: &Path) -> Result<()> {
     check(&*open(folder)?)?;
-    println!("nothing is damaged");
+    say!("nothing is damaged");
     Ok(())
 }
 
@@ -64,13 +71,13 @@ fn check(store: &Store) -> Result<()> {
     let report = store.verify(|progress| line.show(progress))?;
     line.clear();
     for finding in &report.findings {
-        println!("{finding}");
+        say!("{finding}");
     }
     let damaged = report.findings.iter().filter(|finding| finding.is_damage()).count();
     let orphans = report.findings.iter().filter(|finding| matches!(finding, Finding::Orphan { .. })).count();
-    println!("{} segments, {} rows, {} bytes checked", report.segments, report.rows, report.bytes);
+    say!("{} segments, {} rows, {} bytes checked", report.segments, report.rows, report.bytes);
     if orphans > 0 {
-        println!("{orphans} orphans, which the next start removes");
+        say!("{orphans} orphans, which the next start removes");
     }
     if damaged > 0 {
         bail!("{damaged} things are damaged; queries that need them fail");
@@ -88,7 +95,7 @@ fn copy(store: &Store, target: &Path) -> Result<()> {
     let report = store.backup(target, |progress| line.show(progress))?;
     line.clear();
     let BackupReport { segments, rows, bytes } = report;
-    println!("{segments} segments, {rows} rows, {bytes} bytes in {}", target.display());
+    say!("{segments} segments, {rows} rows, {bytes} bytes in {}", target.display());
     Ok(())
 }
 
@@ -98,7 +105,7 @@ pub(crate) fn backup_running(url: &str, name: &str) -> Result<()> {
     let report: Value = serde_json::from_slice(&answer).context("the answer is not JSON")?;
     let [segments, rows, bytes] = ["segments", "rows", "bytes"].map(|field| &report[field]);
     let path = report["path"].as_str().unwrap_or(name);
-    println!("{segments} segments, {rows} rows, {bytes} bytes in {path} on the server");
+    say!("{segments} segments, {rows} rows, {bytes} bytes in {path} on the server");
     Ok(())
 }
 
@@ -111,19 +118,19 @@ pub(crate) fn export(folder: &Path, datasource: Option<&str>, target: &Path) -> 
     line.clear();
     let ExportReport { files, rows } =
         exported.with_context(|| format!("not everything was exported to {}", target.display()))?;
-    println!("{files} files, {rows} rows in {}", target.display());
+    say!("{files} files, {rows} rows in {}", target.display());
     Ok(())
 }
 
 /// `ovate restore`: checks the backup, copies it into an empty folder, and checks the copy.
 pub(crate) fn restore(backup: &Path, folder: &Path) -> Result<()> {
     let store = open(backup)?;
-    println!("checking {}", backup.display());
+    say!("checking {}", backup.display());
     check(&store).with_context(|| format!("{} cannot be restored as it is", backup.display()))?;
     copy(&store, folder).with_context(|| format!("nothing was restored in {}", folder.display()))?;
-    println!("checking {}", folder.display());
+    say!("checking {}", folder.display());
     check(&*open(folder)?).with_context(|| format!("{} is not sound; remove it", folder.display()))?;
-    println!("restored; offsets came with the rows, so reading goes on where they end");
+    say!("restored; offsets came with the rows, so reading goes on where they end");
     Ok(())
 }
 
@@ -150,7 +157,7 @@ pub(crate) fn compact(folder: &Path, cold_after: Option<Period>) -> Result<()> {
         }
     }
     line.clear();
-    println!("{merged} of {all} segments became {made}, {bytes_before} bytes {bytes_after}");
+    say!("{merged} of {all} segments became {made}, {bytes_before} bytes {bytes_after}");
     Ok(())
 }
 

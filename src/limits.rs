@@ -87,7 +87,7 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "MS", env = "OVATE_HEADER_TIMEOUT_MS")]
     pub header_timeout_ms: Option<u64>,
 
-    /// Bytes of a request's head [default: 65536].
+    /// Bytes of a request's head [default: 65536]. At most 409600.
     #[arg(long, value_name = "BYTES", env = "OVATE_HEADER_BYTES_MAX")]
     pub header_bytes_max: Option<u64>,
 
@@ -149,6 +149,10 @@ fn range(name: &str) -> (i64, i64) {
         "message_depth_max" => (1, 120),
         // Spans of text carry their length in 24 bits.
         "message_bytes_max" => (1, (1 << 24) - 1),
+        // What is counted one by one.
+        "connections_max" | "queries_running_max" => (1, 1 << 32),
+        // What is kept of a connection before it is answered.
+        "header_bytes_max" => (1, 400 << 10),
         // What the stacks of query threads are made for.
         "statement_depth_max" => (1, 1000),
         _ => (1, i64::MAX),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use ovate_api::{ApiOptions, AppState, AuthOptions, Parts, User};
 use ovate_ingest::{IngestOptions, OffsetPolicy, SupervisorManager};
 use ovate_query::{Engine, EngineOptions, SystemTables};
@@ -23,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 use crate::care::{Care, PERIOD};
 use crate::settings::{DEFAULT_LISTEN, Settings};
 use crate::system::System;
+
+/// How often measurements are folded into their histograms.
+const UPKEEP_PERIOD: Duration = Duration::from_secs(5);
 
 /// A store that answers requests.
 #[derive(Debug)]
@@ -54,6 +57,7 @@ impl Server {
             .await
             .context("opening the store was interrupted")??;
         let metrics = PrometheusBuilder::new().install_recorder().context("cannot start the metrics")?;
+        let upkeep = metrics.clone();
         let supervisors =
             SupervisorManager::start(Arc::clone(&store), ingest_options(settings, address)?).await?;
         let system: Arc<dyn SystemTables> =
@@ -65,6 +69,7 @@ impl Server {
             Parts { engine, supervisors: Arc::clone(&supervisors), store, system, metrics: Some(metrics) };
         let state = AppState::new(parts, api)?;
         let shutdown = CancellationToken::new();
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(keep_up(upkeep)));
         let serving = tokio::spawn(ovate_api::serve(listener, state, shutdown.clone()));
         tracing::info!(%address, data = %data.display(), "ready");
         Ok(Self { address, supervisors, care, shutdown, serving })
@@ -100,6 +105,16 @@ impl Server {
         published.context("cannot publish the last rows; they will be read from Kafka again")?;
         served.context("serving was interrupted")??;
         Ok(())
+    }
+}
+
+/// Folds what was measured into its histograms. Nothing else does while nobody asks for the metrics, and a measurement
+/// takes memory until then.
+async fn keep_up(metrics: PrometheusHandle) {
+    let mut due = tokio::time::interval(UPKEEP_PERIOD);
+    loop {
+        due.tick().await;
+        metrics.run_upkeep();
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Map, Value, json};
@@ -51,13 +51,15 @@ fn resident_bytes() -> Option<u64> {
 }
 
 /// `true`, as Druid says it, while every row that is read can be made durable and every segment can answer. With
-/// `full`, or as soon as rows cannot be made durable, what is wrong instead.
-async fn health(State(state): State<AppState>, uri: Uri) -> Response {
+/// `full`, or as soon as rows cannot be made durable, what is wrong instead: for users, since it names datasources,
+/// segments and files.
+async fn health(State(state): State<AppState>, uri: Uri, headers: HeaderMap) -> Response {
     let (stopped, quarantined) = (stopped(&state), quarantined(&state));
     let healthy = stopped.is_empty() && quarantined.is_empty();
     let code = if stopped.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    if stopped.is_empty() && !Parameters::of(&uri).has("full") {
-        return Json(healthy).into_response();
+    let is_plain = stopped.is_empty() && !Parameters::of(&uri).has("full");
+    if is_plain || !state.authenticator.accepts(&headers).await {
+        return (code, Json(healthy)).into_response();
     }
     let body = json!({ "healthy": healthy, "stopped": stopped, "quarantined": quarantined });
     (code, Json(body)).into_response()
@@ -97,10 +99,13 @@ async fn self_discovered_status() -> Json<Value> {
     Json(json!({ "selfDiscovered": true }))
 }
 
-/// Ready while every datasource can take rows; the body names those that cannot.
-async fn readiness(State(state): State<AppState>) -> Response {
+/// Ready while every datasource can take rows; the body names those that cannot to users.
+async fn readiness(State(state): State<AppState>, headers: HeaderMap) -> Response {
     let stopped = stopped(&state);
     let code = if stopped.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    if !state.authenticator.accepts(&headers).await {
+        return (code, Json(json!({ "ready": stopped.is_empty() }))).into_response();
+    }
     (code, Json(json!({ "ready": stopped.is_empty(), "stopped": stopped }))).into_response()
 }
 

@@ -32,6 +32,17 @@ async fn with_users_only_users_are_answered() {
 }
 
 #[tokio::test]
+async fn a_stranger_hears_whether_all_is_well_and_nothing_else() {
+    let world = closed().await;
+    assert_eq!(world.get("/status/health?full").await.body, "true");
+    assert_eq!(world.get("/readiness").await.json(), serde_json::json!({ "ready": true }));
+    let credentials = format!("Basic {}", basic_credentials("druid_system:password2"));
+    let headers = [("authorization", credentials.as_str())];
+    let full = world.send("GET", "/status/health?full", &headers, "").await.json();
+    assert_eq!(full, serde_json::json!({ "healthy": true, "stopped": {}, "quarantined": [] }));
+}
+
+#[tokio::test]
 async fn a_stranger_is_told_how_to_ask_in_druids_shape() {
     let answer = closed().await.get("/druid/v2/datasources").await;
     assert!(answer.header("www-authenticate").unwrap().starts_with("Basic realm="));
