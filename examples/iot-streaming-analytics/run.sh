@@ -14,6 +14,7 @@ set -Eeuo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
 components="$root/tests/components"
+. "$components/process.sh"
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/ovate"
 dir="${IOT_DIR:-$cache/iot-streaming-analytics}"
@@ -31,26 +32,16 @@ export KAFKA_BOOTSTRAP="$broker" STORE_URL="http://$user:$password@127.0.0.1:$po
 mkdir -p "$dir/run" "$dir/log"
 
 say() { printf '\n== %s\n' "$*"; }
-alive() { [ -s "$dir/run/$1.pid" ] && kill -0 "$(cat "$dir/run/$1.pid")" 2>/dev/null; }
 healthy() { curl -fs -m 5 "$url/status/health" 2>/dev/null | grep -q true; }
 
 launch() { # name, command
   local name="$1"
   shift
   setsid nohup "$@" > "$dir/log/$name.log" 2>&1 < /dev/null &
-  echo $! > "$dir/run/$name.pid"
+  keep_pid "$dir/run/$name.pid" $!
 }
 
-stop() {
-  local pid
-  if alive "$1"; then
-    pid=$(cat "$dir/run/$1.pid")
-    kill "$pid"
-    for _ in $(seq 150); do kill -0 "$pid" 2>/dev/null || break; sleep 0.2; done
-    if kill -0 "$pid" 2>/dev/null; then kill -9 "$pid"; fi
-  fi
-  rm -f "$dir/run/$1.pid"
-}
+stop() { end_process "$dir/run/$1.pid" 30; }
 
 python_environment() {
   [ -x "$dir/venv/bin/python" ] || python3 -m venv "$dir/venv"
@@ -67,7 +58,7 @@ start_store() {
   launch ovate "$ovate" serve --data "$dir/data" --listen "127.0.0.1:$port" --user "$user=$hash" \
     --broker-map "kafka_broker:29092=$broker"
   until healthy; do
-    alive ovate || { tail -20 "$dir/log/ovate.log" >&2; echo "ovate did not start" >&2; return 1; }
+    is_alive "$dir/run/ovate.pid" || { tail -20 "$dir/log/ovate.log" >&2; echo "ovate did not start" >&2; return 1; }
     sleep 0.2
   done
 }
@@ -99,7 +90,7 @@ up() {
   down
   trap 'echo "stopped half-way; \"$0 down\" ends what was started; logs are in $dir" >&2' ERR
   say "Kafka";          "$components/kafka.sh" up
-  say "Ovate";          start_store; echo "ovate is up, pid $(cat "$dir/run/ovate.pid"), $url"
+  say "Ovate";          start_store; echo "ovate is up, pid $(pid_of "$dir/run/ovate.pid"), $url"
   say "specifications"; post_specifications
   say "Flink";          "$components/flink.sh" up
   say "jobs";           python_environment; produce topics
@@ -108,7 +99,7 @@ up() {
   done
   say "producers";      produce devices "$root/tests/data/devices_zurich.json"
   launch producer "$dir/venv/bin/python" "$here/producers/produce.py" events --disruption "$disruption" --rate "$rate"
-  echo "events: $rate a second, disruption $disruption, pid $(cat "$dir/run/producer.pid")"
+  echo "events: $rate a second, disruption $disruption, pid $(pid_of "$dir/run/producer.pid")"
   if [ "$superset" = yes ]; then say "Superset"; start_superset; fi
   trap - ERR
   greet
@@ -146,11 +137,11 @@ count() {
 }
 
 status() {
-  local ok=0 name
+  local ok=0 name pid
   "$components/kafka.sh" status || ok=1
   "$components/flink.sh" status || ok=1
   for name in ovate producer; do
-    if alive "$name"; then echo "$name is up, pid $(cat "$dir/run/$name.pid")"; else echo "$name is down"; ok=1; fi
+    if pid=$(pid_of "$dir/run/$name.pid"); then echo "$name is up, pid $pid"; else echo "$name is down"; ok=1; fi
   done
   "$components/superset.sh" status || true  # it may have been left out
   if healthy; then for name in DEVICES EVENTS_GEO ALERTS; do echo "$name: $(count "$name") rows"; done; fi

@@ -7,6 +7,7 @@
 # Needs Java 17, Maven and curl. Environment: DRUID_DIR (where it lives), DRUID_PORT (the router's), DRUID_PORT_BASE
 # (six more ports from there on). Only the processes whose pids it wrote itself are ever stopped.
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/process.sh"
 
 dir="${DRUID_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ovate/druid}"
 version="${DRUID_VERSION:-33.0.0}"
@@ -22,7 +23,7 @@ servers="coordinator historical indexer broker router"
 mkdir -p "$dir/run" "$dir/log"
 cd "$dir"
 
-alive() { [ -s "run/$1.pid" ] && kill -0 "$(cat "run/$1.pid")" 2>/dev/null; }
+alive() { is_alive "run/$1.pid"; }
 
 # Druid's parent POM names repositories that hold nothing needed here: their ids are shadowed with an empty folder.
 fetch() { # group, artifact, folder
@@ -152,7 +153,7 @@ launch() { # name, java's arguments
   shift
   if alive "$name"; then return; fi
   (cd var && exec setsid nohup java "$@" > "../log/$name.log" 2>&1 < /dev/null) &
-  echo $! > "run/$name.pid"
+  keep_pid "run/$name.pid" $!
 }
 
 healthy() { curl -fs -m 5 "http://127.0.0.1:${port[$1]}/status/health" 2>/dev/null | grep -q true; }
@@ -191,25 +192,14 @@ up() {
   echo "druid $version is up after $((SECONDS - began)) s, $router"
 }
 
-stop() {
-  local pid
-  if alive "$1"; then
-    pid=$(cat "run/$1.pid")
-    kill "$pid"
-    for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.2; done
-    if kill -0 "$pid" 2>/dev/null; then kill -9 "$pid"; fi
-  fi
-  rm -f "run/$1.pid"
-}
-
 down() {
   local server
-  for server in router broker indexer historical coordinator zookeeper; do stop "$server"; done
+  for server in router broker indexer historical coordinator zookeeper; do end_process "run/$server.pid"; done
 }
 
 pids() {
-  local server
-  for server in zookeeper $servers; do if alive "$server"; then echo "$server $(cat "run/$server.pid")"; fi; done
+  local server pid
+  for server in zookeeper $servers; do if pid=$(pid_of "run/$server.pid"); then echo "$server $pid"; fi; done
 }
 
 case "${1:-}" in

@@ -10,6 +10,7 @@
 # FLINK_RPC_PORT, FLINK_CHECKPOINT_INTERVAL. Only the processes whose pids it wrote itself are ever stopped.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/maven.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/process.sh"
 
 dir="${FLINK_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ovate/flink}"
 version="${FLINK_VERSION:-2.2.1}"
@@ -22,7 +23,7 @@ libs="$dir/libs-$version"
 export FLINK_CONF_DIR="$dir/conf"
 mkdir -p "$dir/run" "$dir/log"
 
-alive() { [ -s "$dir/run/$1.pid" ] && kill -0 "$(cat "$dir/run/$1.pid")" 2>/dev/null; }
+alive() { is_alive "$dir/run/$1.pid"; }
 healthy() { curl -fs -m 5 "$rest/overview" 2>/dev/null | grep -q '"taskmanagers":[1-9]'; }
 
 # Flink's own command lines for Java 17 (its distribution has them in config.yaml).
@@ -81,7 +82,7 @@ launch() { # name, java's arguments
   if alive "$name"; then return; fi
   setsid nohup java "${opens[@]}" "-Dlog4j.configurationFile=$dir/conf/log4j.properties" "-Djava.io.tmpdir=$dir/tmp" \
     -cp "$libs/*" "$@" --configDir "$dir/conf" >> "$dir/log/$name.log" 2>&1 < /dev/null &
-  echo $! > "$dir/run/$name.pid"
+  keep_pid "$dir/run/$name.pid" $!
 }
 
 # Without the scripts of Flink's distribution every part of a task manager's memory has to be given.
@@ -134,23 +135,7 @@ sql() {
   sed -n 's/^Job has been submitted with JobID //p' "$log"
 }
 
-stop() {
-  local pid
-  if alive "$1"; then
-    pid=$(cat "$dir/run/$1.pid")
-    kill "$pid"
-    for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.2; done
-    if kill -0 "$pid" 2>/dev/null; then kill -9 "$pid"; fi
-  fi
-  rm -f "$dir/run/$1.pid"
-}
-
-down() { stop taskmanager; stop jobmanager; }
-
-kill_taskmanager() {
-  kill -9 "$(cat "$dir/run/taskmanager.pid")"
-  rm "$dir/run/taskmanager.pid"
-}
+down() { end_process "$dir/run/taskmanager.pid"; end_process "$dir/run/jobmanager.pid"; }
 
 case "${1:-}" in
   up) up ;;
@@ -158,6 +143,6 @@ case "${1:-}" in
   wipe) down; rm -rf "$dir/checkpoints" "$dir/savepoints" "$dir/log" "$dir/tmp" ;;
   status) healthy && echo "flink is up, $rest" || { echo "flink is down"; exit 1; } ;;
   sql) shift; sql "$@" ;;
-  kill-taskmanager) kill_taskmanager ;;
+  kill-taskmanager) kill_process "$dir/run/taskmanager.pid" ;;
   *) sed -n '2,12p' "$0"; exit 2 ;;
 esac

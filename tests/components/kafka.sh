@@ -9,6 +9,7 @@
 # Only the process whose pid it wrote itself is ever stopped.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/maven.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/process.sh"
 
 dir="${KAFKA_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ovate/kafka}"
 version="${KAFKA_VERSION:-4.1.0}"
@@ -17,7 +18,7 @@ controller_port="${KAFKA_CONTROLLER_PORT:-$((port + 1))}"
 libs="$dir/libs-$version"
 mkdir -p "$dir"
 
-alive() { [ -s "$dir/kafka.pid" ] && kill -0 "$(cat "$dir/kafka.pid")" 2>/dev/null; }
+process="$dir/kafka.pid"
 
 install() { fetch_jars "$libs" "org.apache.kafka:kafka_2.13:$version" org.slf4j:slf4j-simple:1.7.36; }
 
@@ -66,15 +67,15 @@ PROPERTIES
 }
 
 up() {
-  if alive; then echo "kafka is up, pid $(cat "$dir/kafka.pid"), 127.0.0.1:$port"; return; fi
+  if is_alive "$process"; then echo "kafka is up, pid $(pid_of "$process"), 127.0.0.1:$port"; return; fi
   install
   configure
   setsid nohup java -Xms128m -Xmx512m -cp "$libs/*" kafka.Kafka "$dir/server.properties" \
     > "$dir/kafka.log" 2>&1 < /dev/null &
-  echo $! > "$dir/kafka.pid"
+  keep_pid "$process" $!
   for _ in $(seq 600); do
-    grep -q 'Kafka Server started' "$dir/kafka.log" && { echo "kafka $version is up, pid $(cat "$dir/kafka.pid"), 127.0.0.1:$port"; return; }
-    alive || break
+    grep -q 'Kafka Server started' "$dir/kafka.log" && { echo "kafka $version is up, pid $(pid_of "$process"), 127.0.0.1:$port"; return; }
+    is_alive "$process" || break
     sleep 0.1
   done
   tail -20 "$dir/kafka.log" >&2
@@ -82,27 +83,11 @@ up() {
   return 1
 }
 
-down() {
-  if alive; then
-    kill "$(cat "$dir/kafka.pid")"
-    for _ in $(seq 100); do alive || break; sleep 0.1; done
-    if alive; then kill -9 "$(cat "$dir/kafka.pid")"; fi
-  fi
-  rm -f "$dir/kafka.pid"
-}
-
-# Pulls the plug.
-kill_broker() {
-  if alive; then kill -9 "$(cat "$dir/kafka.pid")"; fi
-  for _ in $(seq 100); do alive || break; sleep 0.1; done
-  rm -f "$dir/kafka.pid"
-}
-
 case "${1:-}" in
   up) up ;;
-  down) down ;;
-  kill) kill_broker ;;
-  wipe) down; rm -rf "$dir/data" ;;
-  status) alive && echo "kafka is up, pid $(cat "$dir/kafka.pid"), 127.0.0.1:$port" || { echo "kafka is down"; exit 1; } ;;
+  down) end_process "$process" ;;
+  kill) kill_process "$process" ;;
+  wipe) end_process "$process"; rm -rf "$dir/data" ;;
+  status) is_alive "$process" && echo "kafka is up, pid $(pid_of "$process"), 127.0.0.1:$port" || { echo "kafka is down"; exit 1; } ;;
   *) sed -n '2,10p' "$0"; exit 2 ;;
 esac

@@ -7,6 +7,7 @@
 # folder that read_parquet may read). Only the process whose pid it wrote itself is ever stopped.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/maven.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/process.sh"
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/ovate"
 dir="${QUESTDB_DIR:-$cache/questdb}"
@@ -15,21 +16,21 @@ port="${QUESTDB_PORT:-19000}"
 libs="$cache/questdb-libs-$version"
 mkdir -p "$dir"
 
-alive() { [ -s "$dir/questdb.pid" ] && kill -0 "$(cat "$dir/questdb.pid")" 2>/dev/null; }
+process="$dir/questdb.pid"
 
 install() { fetch_jars "$libs" "org.questdb:questdb:$version"; }
 
 up() {
-  if alive; then return; fi
+  if is_alive "$process"; then return; fi
   install
   # Nothing but HTTP; a worker per core that the process may use.
   export QDB_HTTP_BIND_TO="127.0.0.1:$port" QDB_HTTP_MIN_ENABLED=false QDB_PG_ENABLED=false QDB_LINE_TCP_ENABLED=false
   export QDB_TELEMETRY_ENABLED=false QDB_SHARED_WORKER_COUNT="$(nproc)" QDB_CAIRO_SQL_COPY_ROOT="${QUESTDB_FILES:-$dir}"
   setsid nohup java -Xmx4g -p "$libs" -m io.questdb/io.questdb.ServerMain -d "$dir" > "$dir/questdb.log" 2>&1 < /dev/null &
-  echo $! > "$dir/questdb.pid"
+  keep_pid "$process" $!
   for _ in $(seq 600); do
     curl -fs -m 5 "http://127.0.0.1:$port/exec?query=SELECT%201" > /dev/null 2>&1 && return
-    alive || break
+    is_alive "$process" || break
     sleep 0.1
   done
   tail -20 "$dir/questdb.log" >&2
@@ -37,19 +38,10 @@ up() {
   return 1
 }
 
-down() {
-  if alive; then
-    kill "$(cat "$dir/questdb.pid")"
-    for _ in $(seq 100); do alive || break; sleep 0.1; done
-    if alive; then kill -9 "$(cat "$dir/questdb.pid")"; fi
-  fi
-  rm -f "$dir/questdb.pid"
-}
-
 case "${1:-}" in
   up) up ;;
-  down) down ;;
-  pid) cat "$dir/questdb.pid" ;;
-  wipe) down; rm -rf "$dir/db" ;;
+  down) end_process "$process" ;;
+  pid) pid_of "$process" ;;
+  wipe) end_process "$process"; rm -rf "$dir/db" ;;
   *) sed -n '2,8p' "$0"; exit 2 ;;
 esac

@@ -8,6 +8,7 @@
 # Only the process whose pid it wrote itself is ever stopped.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+. "$here/process.sh"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/ovate"
 venv="${SUPERSET_VENV:-$cache/superset-venv}"
 dir="${SUPERSET_DIR:-$cache/superset}"
@@ -15,7 +16,7 @@ port="${SUPERSET_PORT:-18089}"
 version=6.1.0
 connector="$here/../../superset_connector"
 
-alive() { [ -s "$dir/superset.pid" ] && kill -0 "$(cat "$dir/superset.pid")" 2>/dev/null; }
+process="$dir/superset.pid"
 healthy() { curl --fail --silent --output /dev/null "http://127.0.0.1:$port/health"; }
 
 install() {
@@ -71,7 +72,7 @@ initialise() {
 }
 
 up() {
-  if alive; then echo "superset is up, pid $(cat "$dir/superset.pid"), http://127.0.0.1:$port"; return; fi
+  if is_alive "$process"; then echo "superset is up, pid $(pid_of "$process"), http://127.0.0.1:$port"; return; fi
   if healthy; then echo "port $port is taken by something else" >&2; return 1; fi
   install
   configure
@@ -79,10 +80,10 @@ up() {
   cp "$dir/initial.db" "$dir/superset.db"
   setsid nohup gunicorn --bind "127.0.0.1:$port" --workers 1 --worker-class gthread --threads 8 --timeout 120 \
     'superset.app:create_app()' > "$dir/superset.log" 2>&1 < /dev/null &
-  echo $! > "$dir/superset.pid"
+  keep_pid "$process" $!
   for _ in $(seq 240); do
-    healthy && { echo "superset $version is up, pid $(cat "$dir/superset.pid"), http://127.0.0.1:$port"; return; }
-    alive || break
+    healthy && { echo "superset $version is up, pid $(pid_of "$process"), http://127.0.0.1:$port"; return; }
+    is_alive "$process" || break
     sleep 0.5
   done
   tail -20 "$dir/superset.log" >&2
@@ -90,20 +91,11 @@ up() {
   return 1
 }
 
-down() {
-  if alive; then
-    kill "$(cat "$dir/superset.pid")"
-    for _ in $(seq 100); do alive || break; sleep 0.1; done
-    if alive; then kill -9 "$(cat "$dir/superset.pid")"; fi
-  fi
-  rm -f "$dir/superset.pid"
-}
-
 case "${1:-}" in
   install) install ;;
   up) up ;;
-  down) down ;;
-  wipe) down; rm -rf "$dir" ;;
-  status) alive && echo "superset is up, pid $(cat "$dir/superset.pid"), http://127.0.0.1:$port" || { echo "superset is down"; exit 1; } ;;
+  down) end_process "$process" ;;
+  wipe) end_process "$process"; rm -rf "$dir" ;;
+  status) is_alive "$process" && echo "superset is up, pid $(pid_of "$process"), http://127.0.0.1:$port" || { echo "superset is down"; exit 1; } ;;
   *) sed -n '2,8p' "$0"; exit 2 ;;
 esac

@@ -120,7 +120,7 @@ class Ids:
                 self.producer.poll(0)
                 self._stop.wait(0.02)
 
-        self._thread = threading.Thread(target=run, name=f"produce {self.topic}")
+        self._thread = threading.Thread(target=run, name=f"produce {self.topic}", daemon=True)
         self._thread.start()
 
     def step(self, due: int) -> None:

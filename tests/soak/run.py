@@ -77,7 +77,7 @@ class Dashboards:
         self.server, self.took_ms, self.failures = server, [], []
         self.is_down, self.kills = threading.Event(), 0
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self.run, args=(number,)) for number in range(clients)]
+        self._threads = [threading.Thread(target=self.run, args=(number,), daemon=True) for number in range(clients)]
         for thread in self._threads:
             thread.start()
 
@@ -151,9 +151,8 @@ def specification(segment_rows_max: int) -> dict[str, Any]:
     return made
 
 
-def soak(options: argparse.Namespace, folder: Path) -> int:
+def soak(options: argparse.Namespace, server: Server) -> int:
     chance = random.Random(options.seed)
-    server = Server(os.environ["OVATE_BIN"], folder / "data", open=True)
     server.start()
     create_topic(TOPIC, PARTITIONS)
     # Kills are to hit publishes: there is one every half second then.
@@ -240,7 +239,12 @@ def main() -> int:
     broker("up")
     try:
         with tempfile.TemporaryDirectory(prefix="ovate-soak-") as folder:
-            return soak(options, Path(folder))
+            server = Server(os.environ["OVATE_BIN"], Path(folder) / "data", open=True)
+            try:
+                return soak(options, server)
+            finally:
+                if not server.has_ended():
+                    server.kill()
     finally:
         broker("down")
 
