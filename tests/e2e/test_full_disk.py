@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from harness import Server, wait_for
+from harness import PASSWORD, USER, Server, wait_for
 from exactly_once import Ids, assert_exactly_once, create_topic, post, spec, status
 
 SIZE_MIB = 24
@@ -48,7 +48,7 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 
 def health(server: Server) -> requests.Response:
-    return requests.get(f"{server.url}/status/health", timeout=5)
+    return requests.get(f"{server.url}/status/health", auth=(USER, PASSWORD), timeout=5)
 
 
 def test_a_full_disk_pauses_and_goes_on_by_itself(

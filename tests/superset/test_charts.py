@@ -47,7 +47,8 @@ class Minute:
 @pytest.fixture(scope="module")
 def minute(demo: Demo) -> Minute:
     """The minute before the latest whole one."""
-    latest = dt.datetime.fromtimestamp(demo.value("SELECT TIMESTAMP_TO_MILLIS(MAX(__time)) FROM EVENTS_GEO") / 1000)
+    latest_ms = demo.value("SELECT TIMESTAMP_TO_MILLIS(MAX(__time)) FROM EVENTS_GEO")
+    latest = dt.datetime.fromtimestamp(latest_ms / 1000, dt.timezone.utc).replace(tzinfo=None)
     return Minute(latest.replace(second=0, microsecond=0) - dt.timedelta(minutes=1, seconds=10))
 
 
@@ -63,6 +64,7 @@ def _axis(grain: str) -> dict[str, Any]:
 
 def test_every_time_grain_counts_each_event_in_its_bucket(either: Imported, demo: Demo, minute: Minute) -> None:
     times = [row[0] for row in demo.sql(f"SELECT TIMESTAMP_TO_MILLIS(__time) FROM EVENTS_GEO WHERE {minute.sql}")]
+    assert times
     dataset = either.dataset("EVENTS_GEO")
     is_druid = either.uri.startswith("druid:")
     menu = either.superset.get(f"/api/v1/dataset/{dataset}")["result"]["time_grain_sqla"]

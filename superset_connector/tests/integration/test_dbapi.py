@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from server import Server
 
@@ -89,6 +90,13 @@ def test_parameters_arrive_with_their_types(connection: dbapi.Connection) -> Non
     values = [1, 1.5, "a?'b", True, None, noon, midnight]
     row = connection.execute("SELECT ?, ?, ?, ?, ?, ?, ? -- ?", values).fetchone()
     assert row == (1, 1.5, "a?'b", True, None, dt.datetime(2020, 1, 1, 12), dt.datetime(2020, 1, 1))
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_numpys_instants_are_instants(connection: dbapi.Connection, unit: str) -> None:
+    noon = np.datetime64("2020-01-01T12:00:00").astype(f"datetime64[{unit}]")
+    sql = "SELECT ? = TIMESTAMP '2020-01-01 12:00:00', ? IS NULL"
+    assert connection.execute(sql, [noon, np.datetime64("NaT", unit)]).fetchone() == (True, True)
 
 
 def test_times_are_the_wall_clock_of_the_connections_zone(server: Server) -> None:

@@ -70,6 +70,16 @@ def test_a_reflected_table_can_be_asked(engine: Any) -> None:
         assert [row[1] for row in connection.execute(sa.text(literal.replace(":", "\\:")))] == ["Zürich", "Zürich"]
 
 
+def test_a_literal_with_a_zone_is_the_same_instant_in_every_session(server: Server) -> None:
+    noon = dt.datetime(2020, 1, 1, 12, tzinfo=dt.timezone.utc)
+    same = sa.literal(noon, sa.TIMESTAMP()) == sa.func.TIME_PARSE("2020-01-01T12:00:00Z")
+    for zone in ("UTC", "Europe/Zurich"):
+        engine = sa.create_engine(f"ovate://{server.host}:{server.port}/?time_zone={zone}")
+        text = str(sa.select(same).compile(engine, compile_kwargs={"literal_binds": True}))
+        with engine.connect() as connection:
+            assert connection.execute(sa.text(text.replace(":", "\\:"))).scalar() is True, zone
+
+
 def test_schema_qualified_tables_and_joins(engine: Any) -> None:
     meta = sa.MetaData()
     events = sa.Table("EVENTS_GEO", meta, schema="druid", autoload_with=engine)

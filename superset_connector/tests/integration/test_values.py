@@ -192,3 +192,11 @@ def test_every_value_may_be_null(connection: dbapi.Connection) -> None:
 def test_a_time_beyond_pythons_is_an_error_that_says_what_to_do(connection: dbapi.Connection) -> None:
     with pytest.raises(dbapi.DataError, match="cast it to VARCHAR"):
         connection.execute("SELECT MILLIS_TO_TIMESTAMP(253402300800000)").fetchall()
+
+
+def test_rows_that_could_not_be_read_are_not_the_end_of_the_rows(connection: dbapi.Connection) -> None:
+    cursor = connection.execute("SELECT MILLIS_TO_TIMESTAMP(253402300800000)")
+    for fetch in (cursor.fetchone, cursor.fetchall, cursor.fetchone):
+        with pytest.raises(dbapi.DataError, match="cast it to VARCHAR"):
+            fetch()
+    assert cursor.execute("SELECT 2").fetchall() == [(2,)]

@@ -65,6 +65,11 @@ def test_expressions(expression: Any, text: str) -> None:
     ("value", "text"),
     [
         (dt.datetime(2026, 11, 23, 10, 0, 0, 123000), "TIMESTAMP '2026-11-23 10:00:00.123'"),
+        (dt.datetime(2026, 11, 23, 10, tzinfo=dt.timezone.utc), "TIMESTAMP '2026-11-23 10:00:00.000Z'"),
+        (
+            dt.datetime(2026, 11, 23, 10, tzinfo=dt.timezone(dt.timedelta(hours=1))),
+            "TIMESTAMP '2026-11-23 09:00:00.000Z'",
+        ),
         (dt.date(2026, 11, 23), "DATE '2026-11-23'"),
         ("it's", "'it''s'"),
         ("100%", "'100%'"),

@@ -43,6 +43,7 @@ class Cursor:
         self._response: requests.Response | None = None
         self._result: Result | None = None
         self._rows: Iterator[Row] | None = None
+        self._failure: Exception | None = None
 
     # What PEP 249 asks for
 
@@ -195,15 +196,19 @@ class Cursor:
         return taken
 
     def _guard(self, read: Any) -> Any:
-        """Reads; a stream that breaks because it was cancelled says so."""
+        """Reads; a stream that breaks because it was cancelled says so. One that broke stays broken; it never ended."""
+        if self._failure is not None:
+            raise self._failure
         try:
             return read()
-        except OperationalError as error:
+        except Exception as error:
             self._release()
-            if self._cancelled:
-                raise OperationalError(
+            self._failure = error
+            if self._cancelled and isinstance(error, OperationalError):
+                self._failure = OperationalError(
                     f"Query[{self.query_id}] was cancelled", category="CANCELED", query_id=self.query_id
-                ) from error
+                )
+                raise self._failure from error
             raise
 
     def _finish(self, rows: int) -> None:
@@ -216,6 +221,7 @@ class Cursor:
         self._release()
         self._result = None
         self._rows = None
+        self._failure = None
         self.rownumber = None
 
     def _release(self) -> None:

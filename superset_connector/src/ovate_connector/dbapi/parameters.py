@@ -66,6 +66,11 @@ def _wire(value: object) -> tuple[str, Any]:
     # numpy's scalars know their Python value.
     item = getattr(value, "item", None)
     if callable(item) and not isinstance(plain := item(), type(value)):
+        if type(value).__name__ == "datetime64" and isinstance(plain, int):
+            # That of a finer unit than a datetime has is a number, and so is that of a year beyond Python's.
+            plain = value.astype("datetime64[us]").item()  # type: ignore[attr-defined]
+            if isinstance(plain, int):
+                raise DataError(f"{value} is beyond the years of a datetime")
         return _wire(plain)
     raise ProgrammingError(f"a {type(value).__name__} cannot be a parameter: {value!r}")
 

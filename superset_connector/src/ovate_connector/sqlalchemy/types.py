@@ -19,12 +19,13 @@ class OvateTimestamp(types.TIMESTAMP):
     __visit_name__ = "TIMESTAMP"
 
     def literal_processor(self, dialect: Any) -> Literal:
-        """`TIMESTAMP '2026-11-23 10:00:00.000'`; with a zone it is brought to UTC first."""
+        """`TIMESTAMP '2026-11-23 10:00:00.000'`, wall clock time; a value with a zone is written in UTC, with a `Z`."""
 
         def process(value: dt.datetime) -> str:
+            zone = ""
             if value.tzinfo is not None:
-                value = value.astimezone(dt.timezone.utc).replace(tzinfo=None)
-            return f"TIMESTAMP '{value.isoformat(' ', 'milliseconds')}'"
+                value, zone = value.astimezone(dt.timezone.utc).replace(tzinfo=None), "Z"
+            return f"TIMESTAMP '{value.isoformat(' ', 'milliseconds')}{zone}'"
 
         return process
 
