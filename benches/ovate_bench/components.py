@@ -65,7 +65,7 @@ def machine() -> dict[str, object]:
         "processor": processor,
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(pages / 2**30, 1),
-        "kernel": platform.release(),
+        "kernel": platform.release().split("-")[0],
         "load_before": [round(load, 2) for load in os.getloadavg()],
     }
 

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -120,16 +120,16 @@ def run(options: argparse.Namespace, results: dict[str, Any], kafka: Kafka) -> N
                 say(f"  producing {table.name} took {kafka.produce(table.name, table.messages(), compression):.1f} s")
         if "ovate" in options.systems:
             ovate(options, results, kafka, workload, data, folder / "ovate" / "data")
+            drop(options, folder / "ovate")
         for name in PEERS:
             if name in options.systems:
                 peer(name, results, workload, data, folder / name)
+                drop(options, folder / name)
         if "druid" in options.systems:
             druid(options, results, kafka, workload, data)
-        if not options.keep:
-            shutil.rmtree(folder, ignore_errors=True)
     if "ovate" in options.systems and GROWTH in options.rows and "case-study" in options.workloads:
         growth(options, results, kafka)
-    if "ovate" in options.systems and options.rate:
+    if {"ovate", "druid"} & set(options.systems) and options.rate:
         freshness(options, results, kafka)
 
 
@@ -237,24 +237,43 @@ def growth(options: argparse.Namespace, results: dict[str, Any], kafka: Kafka) -
 
 
 def freshness(options: argparse.Namespace, results: dict[str, Any], kafka: Kafka) -> None:
-    server = Ovate(options.binary, options.work / "fresh" / "data", kafka)
+    """How soon rows are seen, and what answers take meanwhile."""
+    rate, seconds = options.rate, 9 if options.quick else 21
+    say(f"freshness at {rate:,} rows/s")
+    results["freshness"] = {"Kafka alone, a plain consumer": measure.kafka_alone(kafka, rate, seconds)}
+    for server in fresh_servers(options, kafka, "fresh"):
+        results["freshness"][server.title] = started(server, measure.freshness, rate, seconds)
+    results["live"] = {}
+    for label in ("caches off", "caches on"):
+        for server in fresh_servers(options, kafka, f"live, {label}"):
+            server.cached = label == "caches on"
+            if server.cached and not isinstance(server, Ovate):  # Druid's are off by configuration
+                continue
+            say(f"{server.name}: the dashboard while {LIVE_ROWS_PER_S:,} rows/s come in, {label}")
+            found = started(server, measure.live, LIVE_ROWS_PER_S, seconds)
+            results["live"][f"{server.title}, {label}"] = found
+
+
+def fresh_servers(options: argparse.Namespace, kafka: Kafka, folder: str) -> list[Server]:
+    """Those that read Kafka, without any rows."""
+    known: list[Server] = [Ovate(options.binary, options.work / folder / "data", kafka), Druid(options.cache / "druid", kafka)]
+    return [server for server in known if server.name in options.systems]
+
+
+def started(
+    server: Server, measured: Callable[[Server, int, int], dict[str, float]], rate: int, seconds: int
+) -> dict[str, float]:
     server.start()
     try:
-        rate, seconds = options.rate, 9 if options.quick else 21
-        say(f"freshness at {rate:,} rows/s")
-        results["freshness"] = {
-            "Kafka alone, a plain consumer": measure.kafka_alone(kafka, rate, seconds),
-            "Ovate": measure.freshness(server, rate, seconds),
-        }
+        return measured(server, rate, seconds)
     finally:
         server.stop()
-    server = Ovate(options.binary, options.work / "live" / "data", kafka)
-    server.start()
-    try:
-        say(f"the dashboard while {LIVE_ROWS_PER_S:,} rows/s come in")
-        results["live"] = measure.live(server, LIVE_ROWS_PER_S, seconds)
-    finally:
-        server.stop()
+
+
+def drop(options: argparse.Namespace, folder: Path) -> None:
+    """One system's files: the disk need not hold those of all at once."""
+    if not options.keep:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def latency(server: Server, title: str, queries: list[Query], data: dict[str, Any]) -> None:

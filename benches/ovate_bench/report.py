@@ -177,10 +177,11 @@ def facts(results: dict[str, Any]) -> list[str]:
         if "answers" in run:
             line += f" over {run['answers']:,} answers; the server used {run['cores_used']} cores"
         lines.append(f"{line} |")
-    if run := results.get("live"):
+    for name, run in results.get("live", {}).items():
         lines.append(
-            f"| events grid, last 2 min, while rows come in, Ovate | p50 {number(run['p50_ms'])} ms, "
-            f"p99 {number(run['p99_ms'])} ms of {run['runs']:,} answers at {run['rows_per_s']:,} rows/s |"
+            f"| events grid, last 2 min, while rows come in, {name} | p50 {number(run['p50_ms'])} ms, "
+            f"p99 {number(run['p99_ms'])} ms of {run['runs']:,} answers at {run['rows_per_s']:,} rows/s, "
+            f"{run['rows_behind']:,} rows not seen yet at the end |"
         )
     if "druid_start" in results:
         run = results["druid_start"]
