@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
@@ -315,6 +316,9 @@ impl ExecutionPlan for CodedAggregateExec {
 }
 
 /// All groups: one partition here, the others on threads of their own; `none` if there is no partition.
+///
+/// A partition is read by whoever has time ([`Morsels`]). So a thread that the system has not let begin by the time when
+/// the first has read everything is not waited for: on a machine that does much else that may take milliseconds.
 async fn merged(
     none: Partial,
     parts: Vec<impl Future<Output = Result<Partial>> + Send + 'static>,
@@ -322,12 +326,30 @@ async fn merged(
     let mut parts = parts.into_iter();
     let Some(first) = parts.next() else { return Ok(none) };
     // Dropped together with this future, tasks end.
-    let others: Vec<_> = parts.map(SpawnedTask::spawn).collect();
+    let others: Vec<_> = parts
+        .map(|part| {
+            let turn = Arc::new(AtomicBool::new(true));
+            let own_turn = Arc::clone(&turn);
+            let begun = async move {
+                if own_turn.swap(false, Ordering::AcqRel) { part.await.map(Some) } else { Ok(None) }
+            };
+            (turn, SpawnedTask::spawn(begun))
+        })
+        .collect();
+    if !others.is_empty() {
+        // Tokio keeps what was spawned last for the thread that spawned it, and wakes another only for what was before.
+        tokio::spawn(async {});
+    }
     let mut merged = first.await?;
-    for other in others {
+    for (turn, other) in others {
+        if turn.swap(false, Ordering::AcqRel) {
+            continue;
+        }
         let other = other.join().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
-        merged.merge(other)?;
-        tokio::task::yield_now().await;
+        if let Some(other) = other {
+            merged.merge(other)?;
+            tokio::task::yield_now().await;
+        }
     }
     Ok(merged)
 }

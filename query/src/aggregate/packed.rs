@@ -4,6 +4,7 @@
 //! each row. Where there are many groups memory is what that waits for, so here it is one place. The ids stay what groups
 //! are made of; this only remembers what they led to.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -43,14 +44,9 @@ struct Slot {
 }
 
 impl Packed {
-    /// Writes the groups of rows whose keys have these values into `groups`, and into `unknown` which rows' groups are yet
-    /// to be found. Fails for values of types that do not fit.
-    pub(super) fn read(
-        &mut self,
-        keys: &[ArrayRef],
-        groups: &mut Vec<u32>,
-        unknown: &mut Vec<u32>,
-    ) -> Result<()> {
+    /// Writes the groups of rows whose keys have these values into `groups`, [`NONE`] where they are yet to be found. Fails
+    /// for values of types that do not fit.
+    pub(super) fn read(&mut self, keys: &[ArrayRef], groups: &mut Vec<u32>) -> Result<()> {
         self.words.clear();
         for key in keys {
             match key.data_type() {
@@ -65,7 +61,6 @@ impl Packed {
         }
         groups.clear();
         groups.extend(self.words.iter().map(|&word| self.find(word)));
-        unknown.clear();
         if keys.iter().any(|key| key.null_count() > 0) {
             // What stands under a NULL is no value.
             for (row, group) in groups.iter_mut().enumerate() {
@@ -74,10 +69,29 @@ impl Packed {
                 }
             }
         }
-        if groups.contains(&NONE) {
-            unknown.extend((0..).zip(groups.iter()).filter(|(_, group)| **group == NONE).map(|(row, _)| row));
-        }
         Ok(())
+    }
+
+    /// Of the rows that were read last, those whose `groups` are yet to be found, each with the number of the first row
+    /// with its values; and these first rows.
+    pub(super) fn unknown(&self, keys: &[ArrayRef], groups: &[u32]) -> (Vec<(u32, u32)>, Vec<u32>) {
+        let (mut unknown, mut firsts) = (Vec::new(), Vec::new());
+        if !groups.contains(&NONE) {
+            return (unknown, firsts);
+        }
+        let mut first_of: HashMap<u64, u32> = HashMap::new();
+        for (row, _) in (0..).zip(groups).filter(|(_, group)| **group == NONE) {
+            let next = firsts.len() as u32;
+            // What stands under a NULL is no value.
+            let has_null = keys.iter().any(|key| key.is_null(row as usize));
+            let first =
+                if has_null { next } else { *first_of.entry(self.words[row as usize]).or_insert(next) };
+            if first == next {
+                firsts.push(row);
+            }
+            unknown.push((row, first));
+        }
+        (unknown, firsts)
     }
 
     /// Remembers the group of a row that was unknown.
@@ -134,7 +148,6 @@ mod tests {
     use super::*;
     use arrow::array::{Float32Array, Int32Array};
     use proptest::prelude::*;
-    use std::collections::HashMap;
 
     proptest! {
         #[test]
@@ -146,22 +159,29 @@ mod tests {
         ) {
             let mut packed = Packed::default();
             let mut known: HashMap<(Option<u32>, Option<i32>), u32> = HashMap::new();
-            let (mut groups, mut unknown) = (Vec::new(), Vec::new());
+            let mut groups = Vec::new();
             for chunk in chunks {
                 // Both zeroes are one value.
                 let float = |value: i32| if value == -1 { -0.0 } else { (value / 2) as f32 };
                 let left: Float32Array = chunk.iter().map(|(left, _)| left.map(float)).collect();
                 let right: Int32Array = chunk.iter().map(|(_, right)| *right).collect();
                 let keys: [ArrayRef; 2] = [Arc::new(left), Arc::new(right)];
-                packed.read(&keys, &mut groups, &mut unknown).unwrap();
+                packed.read(&keys, &mut groups).unwrap();
+                let (unknown, firsts) = packed.unknown(&keys, &groups);
                 let key = |row: usize| (chunk[row].0.map(|l| (float(l) + 0.0).to_bits()), chunk[row].1);
                 for row in 0..chunk.len() {
                     let is_whole = chunk[row].0.is_some() && chunk[row].1.is_some();
                     let expected = known.get(&key(row)).copied().filter(|_| is_whole);
                     prop_assert_eq!(groups[row], expected.unwrap_or(NONE));
-                    prop_assert_eq!(unknown.contains(&(row as u32)), expected.is_none());
+                    let first = unknown.iter().find(|(unknown, _)| *unknown as usize == row);
+                    prop_assert_eq!(first.is_some(), expected.is_none());
+                    if let Some(&(_, first)) = first {
+                        let first = firsts[first as usize] as usize;
+                        prop_assert!(first <= row && key(first) == key(row));
+                        prop_assert!(is_whole || first == row);
+                    }
                 }
-                for &row in &unknown {
+                for &row in &firsts {
                     let next = known.len() as u32;
                     let group = *known.entry(key(row as usize)).or_insert(next);
                     packed.put(&keys, row as usize, group);

@@ -218,20 +218,24 @@ impl Partial {
         let Some(mut packed) = self.packed.take() else { return Ok(false) };
         let keys = self.key_values(chunk)?;
         if let Some(keys) = &keys {
-            let (mut row_groups, mut unknown) = (std::mem::take(&mut self.row_groups), Vec::new());
-            packed.read(keys, &mut row_groups, &mut unknown)?;
-            if !unknown.is_empty() {
-                self.read_keys(&mut chunk.some(&unknown))?;
+            let mut row_groups = std::mem::take(&mut self.row_groups);
+            packed.read(keys, &mut row_groups)?;
+            // Of rows with the same values the first alone is looked up the long way.
+            let (unknown, firsts) = packed.unknown(keys, &row_groups);
+            if !firsts.is_empty() {
+                self.read_keys(&mut chunk.some(&firsts))?;
                 let ends = self.ends();
                 let mut found = Vec::new();
-                let found = self.groups.assign(&self.ids, &ends, unknown.len(), &mut found);
-                for (at, &row) in unknown.iter().enumerate() {
-                    let group = match found {
-                        RowGroups::One { group, .. } => group as u32,
-                        RowGroups::Each(groups) => groups[at],
-                    };
-                    row_groups[row as usize] = group;
-                    packed.put(keys, row as usize, group);
+                let found = self.groups.assign(&self.ids, &ends, firsts.len(), &mut found);
+                let group_of = |first: usize| match found {
+                    RowGroups::One { group, .. } => group as u32,
+                    RowGroups::Each(groups) => groups[first],
+                };
+                for (row, first) in unknown {
+                    row_groups[row as usize] = group_of(first as usize);
+                }
+                for (first, &row) in firsts.iter().enumerate() {
+                    packed.put(keys, row as usize, group_of(first));
                 }
             }
             self.row_groups = row_groups;

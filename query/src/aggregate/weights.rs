@@ -7,6 +7,7 @@
 //! What a row is counted under is decided by its codes, where all rows lie in one bucket of time. So ids and groups are found
 //! for one row of each combination, and the others cost an addition.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrowPrimitiveType, PrimitiveArray};
@@ -70,12 +71,16 @@ impl Countable {
     }
 }
 
+thread_local! {
+    /// Numbers, each at the place that its bits give or behind it, and how often they occur; empty between two uses. To make
+    /// them would take a short statement more time than to use them, so each thread keeps its own.
+    static SLOTS: RefCell<Vec<(u32, u32)>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Rooms for weighing.
 #[derive(Debug, Default)]
 pub(super) struct Weights {
     numbers: Vec<u32>,
-    /// Numbers, each at the place that its bits give or behind it, and how often they occur; empty between two uses.
-    slots: Vec<(u32, u32)>,
     /// Whether weighing was found to save nothing.
     is_futile: bool,
 }
@@ -118,8 +123,18 @@ impl Weights {
         if combinations <= FEW.min(numbers.len() / ROWS_PER_COMBINATION_MIN) {
             return Some(histogram(numbers, combinations, rows));
         }
-        self.slots.resize(1 << SLOT_BITS, (NONE, 0));
-        let slots = &mut self.slots;
+        SLOTS.with_borrow_mut(|slots| {
+            slots.resize(1 << SLOT_BITS, (NONE, 0));
+            self.count_in(slots, numbers, rows)
+        })
+    }
+
+    fn count_in<N: ArrowNativeType>(
+        &mut self,
+        slots: &mut [(u32, u32)],
+        numbers: &[N],
+        rows: &Rows,
+    ) -> Option<Weighed> {
         // The first row of each number, and the number's slot.
         let mut firsts: Vec<(usize, u32)> = Vec::new();
         let (mut index, mut is_futile) = (0, false);
@@ -159,7 +174,7 @@ impl Weights {
 
     /// Bytes taken.
     pub(super) fn bytes(&self) -> usize {
-        self.numbers.capacity() * size_of::<u32>() + self.slots.capacity() * size_of::<(u32, u32)>()
+        self.numbers.capacity() * size_of::<u32>()
     }
 }
 
@@ -313,6 +328,6 @@ mod tests {
         };
         let mut weights = Weights::default();
         assert_eq!(weights.weigh(&by, &Rows::Range(0..60_000)), None);
-        assert!(weights.is_futile && weights.slots.iter().all(|slot| *slot == (NONE, 0)));
+        assert!(weights.is_futile && SLOTS.with_borrow(|slots| slots.iter().all(|slot| *slot == (NONE, 0))));
     }
 }
