@@ -266,6 +266,15 @@ impl Writer {
 
     fn merge_small_runs(&mut self) -> Result<()> {
         let rows_max = if self.schema.rollup { RUN_ROWS_MAX * 8 } else { RUN_ROWS_MAX };
+        // Runs of doubling sizes have twice as many rows as the largest of them: enough of them together are one run at once.
+        let first = self.runs.iter().rposition(|run| run.is_settled()).map_or(0, |at| at + 1);
+        let unsettled = &self.runs[first..];
+        let rows: usize = unsettled.iter().map(|run| run.rows()).sum();
+        if unsettled.len() > 1 && rows >= self.settled_rows_min && rows <= rows_max && !self.schema.rollup {
+            let merged = Run::concat(unsettled, &self.dictionaries)?;
+            self.runs.truncate(first);
+            self.runs.push(Arc::new(merged));
+        }
         while let [.., before, last] = self.runs.as_slice() {
             let settled = before.is_settled() || last.is_settled();
             if settled || before.rows() > 2 * last.rows() || before.rows() + last.rows() > rows_max {

@@ -457,6 +457,21 @@ fn a_folder_stays_locked_while_anybody_can_write() {
 }
 
 #[test]
+fn fresh_rows_are_settled_as_soon_as_enough_are_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, datasource) = open(folder.path(), false);
+    for at in 0..100 {
+        let rows: Vec<Row> = (0..=at % 5).map(|i| row(at * 5 + i, "a")).collect();
+        append(&mut datasource.writer(), &rows, at);
+        let snapshot = datasource.snapshot();
+        let unsettled: usize =
+            snapshot.parts.iter().filter(|part| part.serial().is_none()).map(Part::rows).sum();
+        assert!(unsettled < 16, "{unsettled} rows wait after batch {at}");
+    }
+    assert_eq!(datasource.snapshot().rows(), 300);
+}
+
+#[test]
 fn a_code_that_no_dictionary_has_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (_store, datasource) = open(folder.path(), false);
