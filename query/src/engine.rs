@@ -246,11 +246,13 @@ impl Statement {
     async fn work(&self, head: &mut Option<HeadSender>, rows: &Rows) -> Result<Option<Head>, QueryError> {
         let options = &self.shared.options;
         // To wait for a slot is part of the time that the statement may take.
-        let waiting_max = self.timeout(Context::read(&self.request.context)?.timeout_ms);
+        let context = Context::read(&self.request.context)?;
+        let waiting_max = self.timeout(context.timeout_ms);
         let _slot = self.within(waiting_max, self.shared.gate.enter()).await??;
         let shared = &self.shared;
         let planned =
-            planner::plan(&self.request, &shared.catalog, &shared.sessions, &options.statement).await?;
+            planner::plan(&self.request, context, &shared.catalog, &shared.sessions, &options.statement)
+                .await?;
         let timeout = self.timeout(planned.timeout_ms);
         let interrupt = Interrupt {
             token: self.entry.token(),

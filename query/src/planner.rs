@@ -38,14 +38,14 @@ pub(crate) struct Planned<'a> {
     pub(crate) state: &'a SessionState,
 }
 
-/// Plans a statement, or finds a plan of its wording.
+/// Plans a statement, or finds a plan of its wording. `context` is the request's.
 pub(crate) async fn plan<'a>(
     request: &SqlRequest,
+    context: Context,
     catalog: &Catalog,
     sessions: &'a Sessions,
     limits: &StatementLimits,
 ) -> Result<Planned<'a>, QueryError> {
-    let context = Context::read(&request.context)?;
     let clock_ms = now_ms();
     let worded = if sessions.plans().is_used() {
         Worded::of(request, &context, context.now_ms.unwrap_or(clock_ms))
@@ -64,7 +64,7 @@ pub(crate) async fn plan<'a>(
         return Ok(Planned { mode: Mode::Run, work, columns, resources, zone, timeout_ms, cache, state });
     }
     let Logical { mode, plan, columns, resources, context, state, named, nows } =
-        logical(request, catalog, sessions, limits, clock_ms)?;
+        logical(request, context, catalog, sessions, limits, clock_ms)?;
     let plan =
         state.query_planner().create_physical_plan(&plan, state).await.map_err(|e| blame::unplaced(&e))?;
     let Context { zone, timeout_ms, cache, .. } = context;
@@ -96,6 +96,7 @@ struct Logical<'a> {
 /// Everything up to the optimized logical plan of a statement that came at `clock_ms`.
 fn logical<'a>(
     request: &SqlRequest,
+    context: Context,
     catalog: &Catalog,
     sessions: &'a Sessions,
     limits: &StatementLimits,
@@ -103,7 +104,7 @@ fn logical<'a>(
 ) -> Result<Logical<'a>, QueryError> {
     let statement = statement::parse(&request.query, limits)?;
     let context = if statement.settings.is_empty() {
-        Context::read(&request.context)?
+        context
     } else {
         let mut settings = request.context.clone();
         settings.extend(statement.settings);

@@ -48,7 +48,8 @@ impl World {
             request.context.insert(key.to_owned(), uses_cache.into());
         }
         let limits = StatementLimits::default();
-        planner::plan(&request, &self.catalog, &self.sessions, &limits).await.unwrap().work
+        let context = Context::read(&request.context).unwrap();
+        planner::plan(&request, context, &self.catalog, &self.sessions, &limits).await.unwrap().work
     }
 
     /// Whether the plan of a statement is remembered.
@@ -57,8 +58,9 @@ impl World {
         // Half an hour after the row.
         request.context.insert("sqlCurrentTimestamp".to_owned(), "2026-01-01T00:30:00Z".into());
         let limits = StatementLimits::default();
-        planner::plan(&request, &self.catalog, &self.sessions, &limits).await.unwrap();
-        let worded = Worded::of(&request, &Context::read(&request.context).unwrap(), 0);
+        let context = Context::read(&request.context).unwrap();
+        planner::plan(&request, context, &self.catalog, &self.sessions, &limits).await.unwrap();
+        let worded = Worded::of(&request, &context, 0);
         worded.is_some_and(|worded| self.sessions.plans().get(&worded.wording).is_some())
     }
 }
