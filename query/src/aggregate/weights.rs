@@ -123,10 +123,12 @@ impl Weights {
         if combinations <= FEW.min(numbers.len() / ROWS_PER_COMBINATION_MIN) {
             return Some(histogram(numbers, combinations, rows));
         }
-        SLOTS.with_borrow_mut(|slots| {
-            slots.resize(1 << SLOT_BITS, (NONE, 0));
-            self.count_in(slots, numbers, rows)
-        })
+        // Taken away meanwhile, so that a panic cannot leave numbers behind.
+        let mut slots = SLOTS.take();
+        slots.resize(1 << SLOT_BITS, (NONE, 0));
+        let weighed = self.count_in(&mut slots, numbers, rows);
+        SLOTS.set(slots);
+        weighed
     }
 
     fn count_in<N: ArrowNativeType>(
