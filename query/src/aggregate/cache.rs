@@ -6,39 +6,51 @@
 //!  the live tail                 ─► read
 //! ```
 //!
-//! A *piece* is a stretch of whole blocks of one part, at places that depend on nothing but the part, so that a
-//! statement over a moving stretch of time finds all pieces but the first and the last. Its tally is right for ever: a
+//! A *piece* is a stretch of one part, at places that depend on nothing but the part, so that a
+//! statement over a moving stretch of time finds all pieces but the first and the last. Once all pieces of a part are
+//! remembered, so is the whole part, which then is one tally to add instead of many. A tally is right for ever: a
 //! part with a [serial](ovate_storage::snapshot::Part::serial) never changes, and no other part ever has that serial.
 //! Only time filters that a piece lies wholly within are left out of the comparison of statements.
 //!
 //! A statement is remembered when it comes for the second time, unless its groups are nearly as many as its rows.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use ovate_storage::BLOCK_ROWS;
+use ovate_storage::snapshot::Part;
 
 use super::partial::Tally;
 use super::plan::AggregatePlan;
 use crate::scan::filter::Node;
-use crate::scan::layout::Unit;
+use crate::scan::layout::{ROWS_PER_PARTITION, Unit};
 
-/// Rows of a piece.
-pub(super) const PIECE_ROWS: usize = 8 * BLOCK_ROWS;
+/// What one group of a tally costs, in rows read.
+const ROWS_PER_GROUP: usize = 4;
 /// Statements known at one time.
 const STATEMENTS_MAX: usize = 256;
 
 /// Remembered groups, shared by all statements.
 #[derive(Debug)]
 pub(crate) struct PartialCache {
-    bytes_max: usize,
-    /// Smaller pieces are as fast to read.
-    piece_rows_min: usize,
-    /// With fewer rows to a group a tally saves nothing.
-    rows_per_group_min: usize,
+    bounds: Bounds,
     known: Mutex<Known>,
+}
+
+/// How much is remembered, and of what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Memory for all tallies.
+    pub(super) bytes_max: usize,
+    /// Rows of a piece, but that the last of a part has up to half as many more, or fewer.
+    pub(super) piece_rows: usize,
+    /// Smaller pieces are as fast to read.
+    pub(super) piece_rows_min: usize,
+    /// With fewer rows to a group a tally saves nothing.
+    pub(super) rows_per_group_min: usize,
 }
 
 #[derive(Debug, Default)]
@@ -53,12 +65,13 @@ struct Known {
 
 type Use = u64;
 
-/// A piece of a part, seen by a statement.
+/// A piece of a part, or all of it, seen by a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     statement: u64,
     part: u64,
-    piece: usize,
+    /// `None`: all of several.
+    piece: Option<usize>,
 }
 
 /// Everything that decides about the groups of a piece.
@@ -103,11 +116,17 @@ impl Default for CacheUse {
 impl PartialCache {
     /// A cache of so many bytes; 0: `None`.
     pub(crate) fn new(bytes_max: usize) -> Option<Arc<Self>> {
-        (bytes_max > 0).then(|| Arc::new(Self::with_bounds(bytes_max, BLOCK_ROWS, 16)))
+        let bounds = Bounds {
+            bytes_max,
+            piece_rows: 8 * BLOCK_ROWS,
+            piece_rows_min: BLOCK_ROWS,
+            rows_per_group_min: 16,
+        };
+        (bytes_max > 0).then(|| Arc::new(Self::with_bounds(bounds)))
     }
 
-    pub(super) fn with_bounds(bytes_max: usize, piece_rows_min: usize, rows_per_group_min: usize) -> Self {
-        Self { bytes_max, piece_rows_min, rows_per_group_min, known: Mutex::default() }
+    pub(super) fn with_bounds(bounds: Bounds) -> Self {
+        Self { bounds, known: Mutex::default() }
     }
 
     /// What is known of a statement; `None` if this is the first time, or it had better be read anew.
@@ -142,26 +161,72 @@ impl PartialCache {
 }
 
 impl Recall {
-    /// The place of a piece; `None` for rows that may change, or are too few.
-    pub(super) fn place(&self, part: Option<u64>, part_rows: usize, unit: &Unit) -> Option<Place> {
-        let rows = &unit.rows;
-        let whole =
-            rows.start.is_multiple_of(PIECE_ROWS) && rows.end == part_rows.min(rows.start + PIECE_ROWS);
-        let wanted = whole && unit.accepted.is_none() && rows.len() >= self.cache.piece_rows_min;
-        let place = |part| Place { statement: self.statement.number, part, piece: rows.start / PIECE_ROWS };
-        part.filter(|_| wanted).map(place)
+    /// The units, cut where pieces end, unless all of them are remembered, instead of where they are; and dealt out to as
+    /// many readers as are worth it, of at most `readers_max`.
+    pub(super) fn deal<'a>(
+        &self,
+        parts: &[Part],
+        units: impl Iterator<Item = &'a Unit>,
+        readers_max: usize,
+    ) -> Vec<Vec<Unit>> {
+        let mut costs = Vec::new();
+        for unit in &joined(units) {
+            let part = &parts[unit.part];
+            let mut put = |unit: Unit, tallies: &[Arc<Tally>]| {
+                let groups: usize = tallies.iter().map(|tally| tally.len()).sum();
+                let rows = if tallies.is_empty() { unit.rows.len() } else { groups * ROWS_PER_GROUP };
+                costs.push((rows, unit));
+            };
+            let tallies = self.get(part, unit);
+            if !tallies.is_empty() {
+                put(unit.clone(), &tallies);
+                continue;
+            }
+            for rows in self.cache.bounds.pieces_of(part.rows(), unit.rows.clone()) {
+                let piece = Unit { rows, ..unit.clone() };
+                let tallies = self.get(part, &piece);
+                put(piece, &tallies);
+            }
+        }
+        let total: usize = costs.iter().map(|(rows, _)| rows).sum();
+        let readers = total.div_ceil(ROWS_PER_PARTITION).clamp(1, readers_max.max(1));
+        let mut dealt = vec![Vec::new(); readers];
+        let mut before = 0;
+        for (rows, unit) in costs {
+            dealt[(before * readers / total.max(1)).min(readers - 1)].push(unit);
+            before += rows;
+        }
+        dealt
     }
 
-    /// The groups of a piece, if they are remembered.
-    pub(super) fn get(&self, place: Place) -> Option<Arc<Tally>> {
-        if !self.usage.read {
-            return None;
-        }
+    /// The place of a piece or of all of a part; `None` for rows that may change, or are others, or too few.
+    pub(super) fn place(&self, part: &Part, unit: &Unit) -> Option<Place> {
+        let rows = &unit.rows;
+        let piece = self.cache.bounds.piece_of(part.rows(), rows.start);
+        let piece = match rows {
+            rows if *rows == piece => Some(rows.start / self.cache.bounds.piece_rows),
+            rows if *rows == (0..part.rows()) => None,
+            _ => return None,
+        };
+        let wanted = unit.accepted.is_none() && rows.len() >= self.cache.bounds.piece_rows_min;
+        let place = |part| Place { statement: self.statement.number, part, piece };
+        part.serial().filter(|_| wanted).map(place)
+    }
+
+    /// The groups of a unit, if they are remembered: in one tally, or one for each piece.
+    pub(super) fn get(&self, part: &Part, unit: &Unit) -> Vec<Arc<Tally>> {
+        let Some(place) = self.place(part, unit).filter(|_| self.usage.read) else { return Vec::new() };
         let mut known = self.cache.known();
-        let now = known.tick();
-        let (tally, used) = known.tallies.get_mut(&place)?;
-        *used = now;
-        Some(Arc::clone(tally))
+        if let Some(tally) = known.get(place) {
+            return vec![tally];
+        }
+        if place.piece.is_some() {
+            return Vec::new();
+        }
+        let pieces = self.cache.bounds.pieces_of(part.rows(), unit.rows.clone());
+        let tallies = pieces
+            .map(|rows| known.get(Place { piece: Some(rows.start / self.cache.bounds.piece_rows), ..place }));
+        tallies.collect::<Option<_>>().unwrap_or_default()
     }
 
     /// Whether groups are to be remembered.
@@ -169,14 +234,14 @@ impl Recall {
         self.usage.write && !self.statement.hopeless.load(Ordering::Relaxed)
     }
 
-    /// Remembers the groups of a piece of so many rows.
+    /// Remembers the groups of so many rows.
     pub(super) fn put(&self, place: Place, tally: Tally, rows: usize) {
-        if tally.len() * self.cache.rows_per_group_min > rows {
+        if tally.len() * self.cache.bounds.rows_per_group_min > rows {
             self.statement.hopeless.store(true, Ordering::Relaxed);
             return;
         }
         let bytes = tally.bytes();
-        if bytes > self.cache.bytes_max / 8 {
+        if bytes > self.cache.bounds.bytes_max / 8 {
             return;
         }
         let mut known = self.cache.known();
@@ -185,10 +250,48 @@ impl Recall {
             known.bytes -= replaced.bytes();
         }
         known.bytes += bytes;
-        if known.bytes > self.cache.bytes_max {
+        if known.bytes > self.cache.bounds.bytes_max {
             known.forget_half();
         }
         metrics::gauge!("ovate_query_cache_bytes").set(known.bytes as f64);
+    }
+}
+
+/// The same rows, where what was cut is whole.
+fn joined<'a>(units: impl Iterator<Item = &'a Unit>) -> Vec<Unit> {
+    let mut joined: Vec<Unit> = Vec::new();
+    for unit in units {
+        match joined.last_mut() {
+            Some(last)
+                if last.part == unit.part
+                    && last.rows.end == unit.rows.start
+                    && last.accepted == unit.accepted =>
+            {
+                last.rows.end = unit.rows.end;
+            }
+            _ => joined.push(unit.clone()),
+        }
+    }
+    joined
+}
+
+impl Bounds {
+    /// The piece that a row of a part of so many rows is in.
+    fn piece_of(self, part_rows: usize, row: usize) -> Range<usize> {
+        let pieces = ((part_rows + self.piece_rows / 2) / self.piece_rows).max(1);
+        let piece = (row / self.piece_rows).min(pieces - 1);
+        let end = if piece + 1 == pieces { part_rows } else { (piece + 1) * self.piece_rows };
+        piece * self.piece_rows..end
+    }
+
+    /// The rows of each piece of a part of so many rows, as far as they are among `rows`.
+    fn pieces_of(self, part_rows: usize, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let mut left = rows;
+        std::iter::from_fn(move || {
+            let start = left.start;
+            left.start = self.piece_of(part_rows, start).end.min(left.end);
+            (start < left.start).then_some(start..left.start)
+        })
     }
 }
 
@@ -199,6 +302,13 @@ impl Known {
         self.clock
     }
 
+    fn get(&mut self, place: Place) -> Option<Arc<Tally>> {
+        let now = self.tick();
+        let (tally, used) = self.tallies.get_mut(&place)?;
+        *used = now;
+        Some(Arc::clone(tally))
+    }
+
     /// Lets go of the half that was not used for longest.
     fn forget_half(&mut self) {
         let mut uses: Vec<Use> = self.tallies.values().map(|(_, used)| *used).collect();
@@ -206,5 +316,24 @@ impl Known {
         let Some(&border) = uses.get(uses.len() / 2) else { return };
         self.tallies.retain(|_, (_, used)| *used > border);
         self.bytes = self.tallies.values().map(|(tally, _)| tally.bytes()).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_follow_each_other_and_the_last_takes_a_short_rest() {
+        let bounds = Bounds { bytes_max: 1, piece_rows: 100, piece_rows_min: 1, rows_per_group_min: 1 };
+        let pieces = |part_rows, rows| bounds.pieces_of(part_rows, rows).collect::<Vec<_>>();
+        assert_eq!(pieces(1, 0..1), std::slice::from_ref(&(0..1)));
+        assert_eq!(pieces(149, 0..149), std::slice::from_ref(&(0..149)));
+        assert_eq!(pieces(150, 0..150), [0..100, 100..150]);
+        assert_eq!(pieces(249, 0..249), [0..100, 100..249]);
+        assert_eq!(pieces(249, 99..248), [99..100, 100..248]);
+        for row in 100..249 {
+            assert_eq!(bounds.piece_of(249, row), 100..249);
+        }
     }
 }

@@ -28,9 +28,9 @@ use futures::StreamExt;
 use futures::stream;
 use ovate_storage::disk::losses;
 
-use super::cache::{CacheUse, PIECE_ROWS, PartialCache, Question, Recall};
+use super::cache::{CacheUse, PartialCache, Question, Recall};
 use super::leading::Leading;
-use super::partial::Partial;
+use super::partial::{Partial, Tally};
 use super::plan::{AggregatePlan, Input, KeySource};
 use crate::scan::SegmentScanExec;
 use crate::scan::layout::Unit;
@@ -128,6 +128,7 @@ struct Task {
     recall: Option<Recall>,
     baseline: BaselineMetrics,
     rows_recalled: Count,
+    tallies_recalled: Count,
 }
 
 impl Task {
@@ -140,32 +141,34 @@ impl Task {
         let mut partial = self.partial()?;
         let mut selections = scan.selections(self.partition, STEP_ROWS);
         while let Some(morsel) = self.morsels.next(self.partition) {
-            let part = &scan.plan().snapshot.parts[morsel.part];
-            let place = |recall: &Recall| recall.place(part.serial(), part.rows(), &morsel);
-            let Some((recall, place)) =
-                self.recall.as_ref().and_then(|recall| Some((recall, place(recall)?)))
-            else {
+            let Some(recall) = &self.recall else {
                 self.read(morsel, &mut selections, &mut partial).await?;
                 continue;
             };
+            let part = &scan.plan().snapshot.parts[morsel.part];
+            let place = recall.place(part, &morsel).filter(|_| recall.remembers());
             let rows = morsel.rows.len();
-            if let Some(tally) = recall.get(place) {
-                let timer = self.baseline.elapsed_compute().timer();
-                partial.add(&tally)?;
-                drop(timer);
-                self.rows_recalled.add(rows);
-                tokio::task::yield_now().await;
-            } else if recall.remembers() {
-                let lost = losses();
-                let mut own = self.partial()?;
-                self.read(morsel, &mut selections, &mut own).await?;
-                let tally = own.tally()?;
-                partial.add(&tally)?;
-                if losses() == lost {
+            match (recall.get(part, &morsel).as_slice(), place) {
+                ([], None) => self.read(morsel, &mut selections, &mut partial).await?,
+                ([], Some(place)) => {
+                    let lost = losses();
+                    let mut own = self.partial()?;
+                    self.read(morsel, &mut selections, &mut own).await?;
+                    let tally = own.tally()?;
+                    partial.add(&tally)?;
+                    if losses() == lost {
+                        recall.put(place, tally, rows);
+                    }
+                }
+                ([tally], _) => self.recalled(rows, [tally], &mut partial).await?,
+                (tallies, None) => self.recalled(rows, tallies, &mut partial).await?,
+                (tallies, Some(place)) => {
+                    let mut own = self.partial()?;
+                    self.recalled(rows, tallies, &mut own).await?;
+                    let tally = own.tally()?;
+                    partial.add(&tally)?;
                     recall.put(place, tally, rows);
                 }
-            } else {
-                self.read(morsel, &mut selections, &mut partial).await?;
             }
         }
         Ok(partial)
@@ -174,6 +177,24 @@ impl Task {
     fn partial(&self) -> Result<Partial> {
         let consumer = MemoryConsumer::new(format!("CodedAggregateExec[{}]", self.partition));
         Partial::new(Arc::clone(&self.plan), consumer.register(self.context.memory_pool()))
+    }
+
+    /// Adds tallies, which are those of so many rows.
+    async fn recalled(
+        &self,
+        rows: usize,
+        tallies: impl IntoIterator<Item = &Arc<Tally>>,
+        partial: &mut Partial,
+    ) -> Result<()> {
+        self.rows_recalled.add(rows);
+        for tally in tallies {
+            let timer = self.baseline.elapsed_compute().timer();
+            partial.add(tally)?;
+            drop(timer);
+            self.tallies_recalled.add(1);
+            tokio::task::yield_now().await;
+        }
+        Ok(())
     }
 
     async fn read(&self, morsel: Unit, selections: &mut Selections, partial: &mut Partial) -> Result<()> {
@@ -245,12 +266,19 @@ impl ExecutionPlan for CodedAggregateExec {
             return internal_err!("CodedAggregateExec has no partition {partition}");
         }
         let recall = self.recall(&context)?;
-        let partitions = &self.segment_scan()?.plan().layout.partitions;
-        let (rows_min, rows_max) =
-            if recall.is_some() { (PIECE_ROWS, PIECE_ROWS) } else { (STEP_ROWS, usize::MAX) };
-        let morsels = Arc::new(Morsels::new(partitions, rows_min, rows_max));
-        let parts: Vec<_> = (0..partitions.len())
+        let scan = self.segment_scan()?.plan();
+        let partitions = &scan.layout.partitions;
+        let (readers, morsels) = match &recall {
+            Some(recall) => {
+                let pieces = recall.deal(&scan.snapshot.parts, scan.layout.units(), partitions.len());
+                (pieces.len(), Morsels::new(&pieces, None))
+            }
+            None => (partitions.len(), Morsels::new(partitions, Some(STEP_ROWS))),
+        };
+        let morsels = Arc::new(morsels);
+        let parts: Vec<_> = (0..readers)
             .map(|partition| {
+                let counter = |name: &'static str| MetricBuilder::new(&self.metrics).counter(name, partition);
                 let task = Task {
                     plan: Arc::clone(&self.plan),
                     scan: Arc::clone(&self.scan),
@@ -259,7 +287,8 @@ impl ExecutionPlan for CodedAggregateExec {
                     context: Arc::clone(&context),
                     recall: recall.clone(),
                     baseline: BaselineMetrics::new(&self.metrics, partition),
-                    rows_recalled: MetricBuilder::new(&self.metrics).counter("rows_recalled", partition),
+                    rows_recalled: counter("rows_recalled"),
+                    tallies_recalled: counter("tallies_recalled"),
                 };
                 task.run()
             })

@@ -2,8 +2,9 @@
 //!
 //! Where all rows at hand have the same ids there is one group to find. Otherwise the ids of all keys are packed into one
 //! number, with as many bits for each key as its ids need so far. While all of them need few bits the number indexes an
-//! array; then it is hashed; and only when it does not fit into 64 bits are the ids compared one by one. When a key
-//! outgrows its bits, the table is laid out anew: that costs as much as there are groups, and happens once per doubling.
+//! array, as soon as so many rows were looked up that it is worth clearing; otherwise it is hashed; and only when it does not
+//! fit into 64 bits are the ids compared one by one. When a key outgrows its bits, the table is laid out anew: that costs as
+//! much as there are groups, and happens once per doubling.
 
 use super::accumulate::RowGroups;
 use super::keys::Ids;
@@ -11,6 +12,9 @@ use super::table::{IdTable, KeyHasher};
 
 /// Up to so many bits groups are found in an array: 16 MiB, of which only touched pages exist.
 const DENSE_BITS: u32 = 22;
+/// An array has at most so many entries for each row that was looked up: clearing them takes no longer than the rows take to
+/// be hashed.
+const ENTRIES_PER_ROW: usize = 8;
 /// Bits of a packed number.
 const PACKED_BITS: u32 = u64::BITS;
 
@@ -23,6 +27,8 @@ pub(super) struct Groups {
     /// Bits of each key's ids.
     bits: Vec<u32>,
     lookup: Lookup,
+    /// Rows looked up so far.
+    rows: usize,
     /// The packed ids of each group, while they are hashed.
     packed: Vec<u64>,
     hasher: KeyHasher,
@@ -48,6 +54,7 @@ impl Groups {
             len: 0,
             bits: vec![0; keys],
             lookup: Lookup::Dense(vec![0]),
+            rows: 0,
             packed: Vec::new(),
             hasher: KeyHasher::default(),
             row_keys: Vec::new(),
@@ -59,7 +66,7 @@ impl Groups {
         self.len
     }
 
-    /// Whether groups are found by hash: there are too many for an array.
+    /// Whether groups are found by hash: an array is not worth it, or not yet.
     pub(super) fn are_hashed(&self) -> bool {
         !matches!(self.lookup, Lookup::Dense(_))
     }
@@ -77,6 +84,7 @@ impl Groups {
         rows: usize,
         each: &'a mut Vec<u32>,
     ) -> RowGroups<'a> {
+        self.rows += rows;
         self.fit(ends);
         each.clear();
         if rows > 0 && ids.iter().all(|ids| ids.same.is_some()) {
@@ -166,9 +174,15 @@ impl Groups {
                 grown = true;
             }
         }
-        if grown {
+        if grown || matches!(self.lookup, Lookup::Packed(_)) && self.is_array_worth_it() {
             self.lay_out();
         }
+    }
+
+    fn is_array_worth_it(&self) -> bool {
+        let bits: u32 = self.bits.iter().sum();
+        // One key needs no hash: there are as many groups as ids.
+        self.keys.len() == 1 || bits <= DENSE_BITS && 1 << bits <= self.rows.saturating_mul(ENTRIES_PER_ROW)
     }
 
     fn lay_out(&mut self) {
@@ -177,8 +191,7 @@ impl Groups {
         if bits <= PACKED_BITS {
             pack(self.keys.iter().map(|key| (None, key.as_slice())), &self.bits, self.len, &mut self.packed);
         }
-        // One key needs no hash: there are as many groups as ids.
-        self.lookup = if bits <= DENSE_BITS || self.keys.len() == 1 {
+        self.lookup = if self.is_array_worth_it() {
             let mut table = vec![0; 1 << bits];
             for (group, &key) in self.packed.iter().enumerate() {
                 table[key as usize] = group as u32 + 1;
@@ -240,7 +253,7 @@ mod tests {
 
     /// Batches of rows of `keys` keys; ids up to `max`.
     fn batches() -> impl Strategy<Value = Vec<Vec<Vec<u32>>>> {
-        (1usize..7, prop::sample::select(vec![3u32, 40, 5000, 1 << 21, 1 << 31])).prop_flat_map(
+        (1usize..7, prop::sample::select(vec![3u32, 10, 40, 5000, 1 << 21, 1 << 31])).prop_flat_map(
             |(keys, max)| {
                 let column = move |rows| {
                     let id = || prop_oneof![1..max, 1u32..4];

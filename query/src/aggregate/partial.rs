@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch, UInt32Array, new_empty_array,
 };
-use arrow::compute::take_arrays;
+use arrow::compute::{take, take_arrays};
 use arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::memory_pool::MemoryReservation;
@@ -215,33 +215,49 @@ impl Partial {
 
     /// Finds the groups of a chunk's rows the short way; whether there is one.
     fn find_packed(&mut self, chunk: &mut Chunk<'_>) -> Result<bool> {
-        let Some(mut packed) = self.packed.take() else { return Ok(false) };
-        let keys = self.key_values(chunk)?;
-        if let Some(keys) = &keys {
-            let mut row_groups = std::mem::take(&mut self.row_groups);
-            packed.read(keys, &mut row_groups)?;
-            // Of rows with the same values the first alone is looked up the long way.
-            let (unknown, firsts) = packed.unknown(keys, &row_groups);
-            if !firsts.is_empty() {
-                self.read_keys(&mut chunk.some(&firsts))?;
-                let ends = self.ends();
-                let mut found = Vec::new();
-                let found = self.groups.assign(&self.ids, &ends, firsts.len(), &mut found);
-                let group_of = |first: usize| match found {
-                    RowGroups::One { group, .. } => group as u32,
-                    RowGroups::Each(groups) => groups[first],
-                };
-                for (row, first) in unknown {
-                    row_groups[row as usize] = group_of(first as usize);
-                }
-                for (first, &row) in firsts.iter().enumerate() {
-                    packed.put(keys, row as usize, group_of(first));
-                }
-            }
-            self.row_groups = row_groups;
+        if self.packed.is_none() {
+            return Ok(false);
         }
+        let Some(values) = self.key_values(chunk)? else { return Ok(false) };
+        let plan = Arc::clone(&self.plan);
+        self.find_by_values(&values, |keys, ids, firsts| {
+            let mut chunk = chunk.some(firsts);
+            let mut keys = plan.keys.iter().zip(keys).zip(ids);
+            keys.try_for_each(|((key, known), ids)| known.read(key, &mut chunk, ids))
+        })?;
+        Ok(true)
+    }
+
+    /// Writes the groups of rows whose keys have these values into `row_groups`. Of rows with the same values only the first
+    /// is looked up the long way: `read` finds the ids of such rows.
+    fn find_by_values(
+        &mut self,
+        values: &[ArrayRef],
+        read: impl FnOnce(&mut [KeyIds], &mut [Ids], &[u32]) -> Result<()>,
+    ) -> Result<()> {
+        let Some(mut packed) = self.packed.take() else { return internal_err!("values are not packed") };
+        let mut row_groups = std::mem::take(&mut self.row_groups);
+        packed.read(values, &mut row_groups)?;
+        let (unknown, firsts) = packed.unknown(values, &row_groups);
+        if !firsts.is_empty() {
+            read(&mut self.keys, &mut self.ids, &firsts)?;
+            let ends = self.ends();
+            let mut found = Vec::new();
+            let found = self.groups.assign(&self.ids, &ends, firsts.len(), &mut found);
+            let group_of = |first: usize| match found {
+                RowGroups::One { group, .. } => group as u32,
+                RowGroups::Each(groups) => groups[first],
+            };
+            for (row, first) in unknown {
+                row_groups[row as usize] = group_of(first as usize);
+            }
+            for (first, &row) in firsts.iter().enumerate() {
+                packed.put(values, row as usize, group_of(first));
+            }
+        }
+        self.row_groups = row_groups;
         self.packed = Some(packed);
-        Ok(keys.is_some())
+        Ok(())
     }
 
     /// The values of all keys, if all are columns, unless they have codes that lead to their groups as fast.
@@ -271,27 +287,48 @@ impl Partial {
             self.ids[key].each().extend(ids);
         }
         let states = other.states()?;
-        self.join(other.groups.len(), counted(other.row_counts.as_ref()), &states)
+        self.join_ids(other.groups.len(), counted(other.row_counts.as_ref()), &states)
     }
 
     /// Adds the groups of a tally.
     pub(super) fn add(&mut self, tally: &Tally) -> Result<()> {
-        for ((values, ids), given) in self.keys.iter_mut().zip(&mut self.ids).zip(&tally.keys) {
-            values.read_values(given, ids)?;
+        if self.packed.is_some() {
+            self.find_by_values(&tally.keys, |keys, ids, firsts| {
+                let firsts = UInt32Array::from(firsts.to_vec());
+                let mut keys = keys.iter_mut().zip(ids).zip(&tally.keys);
+                keys.try_for_each(|((known, ids), given)| {
+                    known.read_values(&take(given, &firsts, None)?, ids)
+                })
+            })?;
+            let row_groups = std::mem::take(&mut self.row_groups);
+            self.join(RowGroups::Each(&row_groups), &tally.rows, &tally.states)?;
+            self.row_groups = row_groups;
+            return Ok(());
         }
-        self.join(tally.groups, &tally.rows, &tally.states)
+        for ((known, ids), given) in self.keys.iter_mut().zip(&mut self.ids).zip(&tally.keys) {
+            known.read_values(given, ids)?;
+        }
+        self.join_ids(tally.groups, &tally.rows, &tally.states)
     }
 
     /// Adds what is known of so many groups, whose keys are in `ids`.
-    fn join(&mut self, count: usize, row_counts: &[i64], states: &[Vec<ArrayRef>]) -> Result<()> {
+    fn join_ids(&mut self, count: usize, row_counts: &[i64], states: &[Vec<ArrayRef>]) -> Result<()> {
         let ends = self.ends();
-        let Self { groups, ids, row_groups, accumulators, .. } = self;
-        let rows = groups.assign(ids, &ends, count, row_groups);
+        let mut row_groups = std::mem::take(&mut self.row_groups);
+        let rows = self.groups.assign(&self.ids, &ends, count, &mut row_groups);
+        self.join(rows, row_counts, states)?;
+        self.row_groups = row_groups;
+        Ok(())
+    }
+
+    /// Adds what is known of these groups.
+    fn join(&mut self, rows: RowGroups<'_>, row_counts: &[i64], states: &[Vec<ArrayRef>]) -> Result<()> {
+        let groups = self.groups.len();
         if let Some(own) = &mut self.row_counts {
-            own.add_weights(rows, row_counts, groups.len());
+            own.add_weights(rows, row_counts, groups);
         }
-        for (accumulator, state) in accumulators.iter_mut().zip(states) {
-            accumulator.merge(rows, state, groups.len())?;
+        for (accumulator, state) in self.accumulators.iter_mut().zip(states) {
+            accumulator.merge(rows, state, groups)?;
         }
         self.account()
     }

@@ -10,8 +10,10 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use ovate_storage::snapshot::Part;
 use proptest::prelude::*;
 
+use super::cache::Bounds;
 use super::{CodedAggregates, PartialCache};
 use crate::scan::tests::{Dice, Fixture, HOUR_MS, START_MS, Session, arrivals, at, filter, large};
 use crate::scan::{ScanOptions, SegmentTable};
@@ -250,18 +252,20 @@ proptest! {
         statements in prop::collection::vec(statement(), 3),
         partitions in 1usize..4,
         bytes_max in prop_oneof![Just(1usize << 30), Just(20_000)],
+        piece_rows in prop_oneof![Just(7usize), Just(1 << 16)],
     ) {
         let mut dice = Dice(seed);
         let mut fixture = Fixture::new();
-        let cache = Arc::new(PartialCache::with_bounds(bytes_max, 1, 0));
+        let bounds = Bounds { bytes_max, piece_rows, piece_rows_min: 1, rows_per_group_min: 0 };
+        let cache = Arc::new(PartialCache::with_bounds(bounds));
         for (rows, publish) in arrivals {
             fixture.append(dice.rows(rows));
             if publish {
                 fixture.publish();
             }
             let (actual, expected) = (remembering(&fixture, partitions, &cache), model(&fixture));
-            // Heard of, remembered, recalled; after the next rows too.
-            for sql in statements.iter().flat_map(|sql| [sql; 3]) {
+            // Heard of, remembered piece by piece, then part by part, recalled; after the next rows too.
+            for sql in statements.iter().flat_map(|sql| [sql; 4]) {
                 assert_same(&actual, &expected, sql);
             }
         }
@@ -271,7 +275,12 @@ proptest! {
 #[test]
 fn what_was_read_once_is_not_read_again() {
     let mut fixture = large();
-    let cache = Arc::new(PartialCache::with_bounds(1 << 20, 500, 4));
+    let cache = Arc::new(PartialCache::with_bounds(Bounds {
+        bytes_max: 1 << 20,
+        piece_rows: 1 << 16,
+        piece_rows_min: 500,
+        rows_per_group_min: 4,
+    }));
     let sql = "SELECT city, level, COUNT(*), SUM(serial) FROM events GROUP BY city, level";
     let recalled = |fixture: &Fixture, sql: &str| {
         let [recalled, read] =
@@ -296,9 +305,37 @@ fn what_was_read_once_is_not_read_again() {
 }
 
 #[test]
+fn pieces_that_are_all_remembered_become_one() {
+    let fixture = large();
+    let bounds =
+        Bounds { bytes_max: 1 << 30, piece_rows: 10_000, piece_rows_min: 1000, rows_per_group_min: 4 };
+    let cache = Arc::new(PartialCache::with_bounds(bounds));
+    let sql = "SELECT city, COUNT(*), MAX(value) FROM events GROUP BY city";
+    let snapshot = fixture.datasource.snapshot();
+    let kept: Vec<usize> = (snapshot.parts.iter())
+        .filter(|part| part.serial().is_some() && part.rows() >= 1000)
+        .map(Part::rows)
+        .collect();
+    let recalled = || {
+        let session = remembering(&fixture, 2, &cache);
+        assert_same(&session, &model(&fixture), sql);
+        counted(&session, sql, ["rows_recalled", "tallies_recalled"])
+    };
+    // Each time it is asked twice: heard of and remembered, recalled by piece and by part.
+    assert_eq!(recalled(), [0, 0]);
+    assert_eq!(recalled(), [kept.iter().sum(), kept.len()]);
+    assert!(kept.len() < 10);
+}
+
+#[test]
 fn a_statement_with_nearly_as_many_groups_as_rows_is_read_every_time() {
     let fixture = large();
-    let cache = Arc::new(PartialCache::with_bounds(1 << 30, 1000, 4));
+    let cache = Arc::new(PartialCache::with_bounds(Bounds {
+        bytes_max: 1 << 30,
+        piece_rows: 1 << 16,
+        piece_rows_min: 1000,
+        rows_per_group_min: 4,
+    }));
     let sql = "SELECT serial, COUNT(*) FROM events GROUP BY serial";
     for _ in 0..3 {
         assert_eq!(counted(&remembering(&fixture, 1, &cache), sql, ["rows_recalled"]), [0]);

@@ -10,7 +10,7 @@ use super::column::external;
 use super::ranges::Ranges;
 
 /// A partition of its own is worth it from this many rows on: a few hundred microseconds of work.
-const ROWS_PER_PARTITION: usize = 64 << 10;
+pub(crate) const ROWS_PER_PARTITION: usize = 64 << 10;
 
 /// A stretch of one part.
 #[derive(Debug, Clone, PartialEq, Eq)]

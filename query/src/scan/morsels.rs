@@ -21,9 +21,8 @@ const TAKEN: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Morsels {
     left: Vec<Mutex<Left>>,
-    /// Stretches begin and end at multiples of this, but at the ends of units.
-    rows_min: usize,
-    rows_max: usize,
+    /// Stretches begin and end at multiples of this, but at the ends of units; `None`: each is a unit.
+    rows_min: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -33,18 +32,18 @@ struct Left {
 }
 
 impl Morsels {
-    /// Deals out stretches of `rows_min` to `rows_max` rows.
-    pub(crate) fn new(partitions: &[Vec<Unit>], rows_min: usize, rows_max: usize) -> Self {
+    /// Deals out stretches of `rows_min` rows or more, or else units as they are.
+    pub(crate) fn new(partitions: &[Vec<Unit>], rows_min: Option<usize>) -> Self {
         let left = |units: &Vec<Unit>| {
             let rows = units.iter().map(|unit| unit.rows.len()).sum();
             Mutex::new(Left { units: units.iter().cloned().collect(), rows })
         };
-        Self { left: partitions.iter().map(left).collect(), rows_min, rows_max }
+        Self { left: partitions.iter().map(left).collect(), rows_min }
     }
 
     /// What the reader of `partition` should read next; `None`: there is nothing left.
     pub(crate) fn next(&self, partition: usize) -> Option<Unit> {
-        if let Some(own) = self.of(partition)?.take_first(self.rows_min, self.rows_max) {
+        if let Some(own) = self.of(partition)?.take_first(self.rows_min) {
             return Some(own);
         }
         loop {
@@ -54,7 +53,7 @@ impl Morsels {
                 return None;
             }
             // Its reader may have taken the last one meanwhile.
-            if let Some(morsel) = self.of(fullest)?.take_last(self.rows_min, self.rows_max) {
+            if let Some(morsel) = self.of(fullest)?.take_last(self.rows_min) {
                 return Some(morsel);
             }
         }
@@ -67,11 +66,13 @@ impl Morsels {
 }
 
 impl Left {
-    fn take_first(&mut self, rows_min: usize, rows_max: usize) -> Option<Unit> {
-        let wanted = (self.rows / TAKEN).clamp(rows_min, rows_max);
+    fn take_first(&mut self, rows_min: Option<usize>) -> Option<Unit> {
+        let wanted = self.rows / TAKEN;
         let unit = self.units.front_mut()?;
-        let next = unit.rows.start / rows_min * rows_min + rows_min;
-        let border = ((unit.rows.start + wanted) / rows_min * rows_min).max(next);
+        let border = rows_min.map_or(unit.rows.end, |rows_min| {
+            let next = unit.rows.start / rows_min * rows_min + rows_min;
+            ((unit.rows.start + wanted) / rows_min * rows_min).max(next)
+        });
         let taken = if border < unit.rows.end {
             let taken = Unit { rows: unit.rows.start..border, ..unit.clone() };
             unit.rows.start = border;
@@ -83,11 +84,13 @@ impl Left {
         Some(taken)
     }
 
-    fn take_last(&mut self, rows_min: usize, rows_max: usize) -> Option<Unit> {
-        let wanted = (self.rows / TAKEN).clamp(rows_min, rows_max);
+    fn take_last(&mut self, rows_min: Option<usize>) -> Option<Unit> {
+        let wanted = self.rows / TAKEN;
         let unit = self.units.back_mut()?;
-        let last = (unit.rows.end - 1) / rows_min * rows_min;
-        let border = unit.rows.end.saturating_sub(wanted).next_multiple_of(rows_min).min(last);
+        let border = rows_min.map_or(unit.rows.start, |rows_min| {
+            let last = (unit.rows.end - 1) / rows_min * rows_min;
+            unit.rows.end.saturating_sub(wanted.max(rows_min)).next_multiple_of(rows_min).min(last)
+        });
         let taken = if border > unit.rows.start {
             let taken = Unit { rows: border..unit.rows.end, ..unit.clone() };
             unit.rows.end = border;
@@ -114,17 +117,23 @@ mod tests {
     }
 
     #[test]
-    fn stretches_of_one_size_begin_at_places_that_do_not_depend_on_where_the_unit_begins() {
-        let cut = |rows| all(&Morsels::new(&[vec![unit(0, rows)]], 100, 100), 0);
+    fn stretches_begin_at_places_that_do_not_depend_on_where_the_unit_begins() {
+        let cut = |rows| all(&Morsels::new(&[vec![unit(0, rows)]], Some(100)), 0);
         assert_eq!(cut(0..205), [0..100, 100..200, 200..205]);
         assert_eq!(cut(99..101), [99..100, 100..101]);
-        let stolen = Morsels::new(&[vec![], vec![unit(0, 99..205)]], 100, 100);
+        let stolen = Morsels::new(&[vec![], vec![unit(0, 99..205)]], Some(100));
         assert_eq!(all(&stolen, 0), [200..205, 100..200, 99..100]);
     }
 
     #[test]
+    fn units_that_are_not_to_be_cut_are_not() {
+        let morsels = Morsels::new(&[vec![unit(0, 7..205)], vec![unit(1, 0..1000), unit(2, 0..1)]], None);
+        assert_eq!(all(&morsels, 0), [7..205, 0..1, 0..1000]);
+    }
+
+    #[test]
     fn stretches_get_smaller_as_less_is_left() {
-        let morsels = Morsels::new(&[vec![unit(0, 0..1000), unit(1, 0..300)]], 100, usize::MAX);
+        let morsels = Morsels::new(&[vec![unit(0, 0..1000), unit(1, 0..300)]], Some(100));
         assert_eq!(
             all(&morsels, 0),
             [0..300, 300..500, 500..700, 700..800, 800..900, 900..1000, 0..100, 100..200, 200..300]
@@ -134,7 +143,7 @@ mod tests {
     #[test]
     fn readers_take_their_own_first_and_then_the_last_of_the_fullest() {
         let partitions = [vec![unit(0, 0..10)], vec![unit(1, 0..30)], vec![unit(2, 0..20)]];
-        let morsels = Morsels::new(&partitions, 10, 10);
+        let morsels = Morsels::new(&partitions, Some(10));
         let next = |partition| morsels.next(partition).map(|unit| (unit.part, unit.rows.start));
         assert_eq!([next(0), next(0), next(0)], [Some((0, 0)), Some((1, 20)), Some((2, 10))]);
         assert_eq!([next(1), next(2), next(2)], [Some((1, 0)), Some((2, 0)), Some((1, 10))]);
@@ -145,8 +154,7 @@ mod tests {
         #[test]
         fn whoever_reads_every_row_is_read_once(
             sizes in prop::collection::vec(prop::collection::vec((0usize..50, 1usize..200), 0..4), 1..4),
-            rows_min in 1usize..70,
-            more in 0usize..100,
+            rows_min in prop::option::of(1usize..70),
             readers in prop::collection::vec(0usize..4, 0..100),
         ) {
             let mut part = 0;
@@ -156,7 +164,7 @@ mod tests {
             };
             let partitions: Vec<Vec<Unit>> =
                 sizes.iter().map(|units| units.iter().map(|&size| next(size)).collect()).collect();
-            let morsels = Morsels::new(&partitions, rows_min, rows_min + more);
+            let morsels = Morsels::new(&partitions, rows_min);
             let all = readers.into_iter().map(|reader| reader % partitions.len()).chain(std::iter::repeat(0));
             let mut read: Vec<(usize, usize)> = Vec::new();
             let mut misses = 0;
