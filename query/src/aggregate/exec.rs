@@ -30,8 +30,9 @@ use ovate_storage::disk::losses;
 
 use super::cache::{CacheUse, PartialCache, Question, Recall};
 use super::leading::Leading;
-use super::partial::{Partial, Tally};
+use super::partial::Partial;
 use super::plan::{AggregatePlan, Input, KeySource};
+use super::tally::Numbered;
 use crate::scan::SegmentScanExec;
 use crate::scan::layout::Unit;
 use crate::scan::morsels::Morsels;
@@ -154,7 +155,7 @@ impl Task {
                     let lost = losses();
                     let mut own = self.partial()?;
                     self.read(morsel, &mut selections, &mut own).await?;
-                    let tally = own.tally()?;
+                    let tally = recall.numbered(own.tally()?)?;
                     partial.add(&tally)?;
                     if losses() == lost {
                         recall.put(place, tally, rows);
@@ -165,7 +166,7 @@ impl Task {
                 (tallies, Some(place)) => {
                     let mut own = self.partial()?;
                     self.recalled(rows, tallies, &mut own).await?;
-                    let tally = own.tally()?;
+                    let tally = recall.numbered(own.tally()?)?;
                     partial.add(&tally)?;
                     recall.put(place, tally, rows);
                 }
@@ -183,7 +184,7 @@ impl Task {
     async fn recalled(
         &self,
         rows: usize,
-        tallies: impl IntoIterator<Item = &Arc<Tally>>,
+        tallies: impl IntoIterator<Item = &Arc<Numbered>>,
         partial: &mut Partial,
     ) -> Result<()> {
         self.rows_recalled.add(rows);
