@@ -33,16 +33,6 @@ pub(super) enum RowGroups<'a> {
     Each(&'a [u32]),
 }
 
-impl RowGroups<'_> {
-    /// The group of one of the rows.
-    pub(super) fn of(&self, row: usize) -> u32 {
-        match self {
-            Self::One { group, .. } => *group as u32,
-            Self::Each(groups) => groups[row],
-        }
-    }
-}
-
 /// One aggregate over all groups.
 pub(super) trait Accumulate: Send {
     /// Adds rows, of which `filter` says which count. There are `groups` groups, to one of which each row belongs.

@@ -20,15 +20,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
 use ovate_storage::BLOCK_ROWS;
 use ovate_storage::snapshot::Part;
 
+use super::partial::Tally;
 use super::plan::AggregatePlan;
-use super::tally::{Numbered, Numbering, Tally};
 use crate::scan::filter::Node;
 use crate::scan::layout::{ROWS_PER_PARTITION, Unit};
 
+/// What one group of a tally costs, in rows read.
+const ROWS_PER_GROUP: usize = 4;
 /// Statements known at one time.
 const STATEMENTS_MAX: usize = 256;
 
@@ -55,7 +56,7 @@ pub(super) struct Bounds {
 #[derive(Debug, Default)]
 struct Known {
     statements: Vec<(Arc<Statement>, Use)>,
-    tallies: HashMap<Place, (Arc<Numbered>, Use)>,
+    tallies: HashMap<Place, (Arc<Tally>, Use)>,
     bytes: usize,
     /// Counts accesses: what was used later has a greater number.
     clock: Use,
@@ -85,7 +86,6 @@ pub(super) struct Question {
 struct Statement {
     question: Question,
     number: u64,
-    numbering: Mutex<Option<Numbering>>,
     /// Whether it proved to have too many groups.
     hopeless: AtomicBool,
 }
@@ -149,8 +149,7 @@ impl PartialCache {
         }
         known.last_statement += 1;
         let number = known.last_statement;
-        let statement =
-            Statement { question, number, numbering: Mutex::default(), hopeless: AtomicBool::new(false) };
+        let statement = Statement { question, number, hopeless: AtomicBool::new(false) };
         known.statements.push((Arc::new(statement), now));
         None
     }
@@ -173,10 +172,10 @@ impl Recall {
         let mut costs = Vec::new();
         for unit in &joined(units) {
             let part = &parts[unit.part];
-            let mut put = |unit: Unit, tallies: &[Arc<Numbered>]| {
+            let mut put = |unit: Unit, tallies: &[Arc<Tally>]| {
                 let groups: usize = tallies.iter().map(|tally| tally.len()).sum();
-                // To add a group takes about as long as to read a row.
-                costs.push((if tallies.is_empty() { unit.rows.len() } else { groups }, unit));
+                let rows = if tallies.is_empty() { unit.rows.len() } else { groups * ROWS_PER_GROUP };
+                costs.push((rows, unit));
             };
             let tallies = self.get(part, unit);
             if !tallies.is_empty() {
@@ -215,7 +214,7 @@ impl Recall {
     }
 
     /// The groups of a unit, if they are remembered: in one tally, or one for each piece.
-    pub(super) fn get(&self, part: &Part, unit: &Unit) -> Vec<Arc<Numbered>> {
+    pub(super) fn get(&self, part: &Part, unit: &Unit) -> Vec<Arc<Tally>> {
         let Some(place) = self.place(part, unit).filter(|_| self.usage.read) else { return Vec::new() };
         let mut known = self.cache.known();
         if let Some(tally) = known.get(place) {
@@ -235,44 +234,26 @@ impl Recall {
         self.usage.write && !self.statement.hopeless.load(Ordering::Relaxed)
     }
 
-    /// A tally as it is remembered.
-    pub(super) fn numbered(&self, tally: Tally) -> Result<Arc<Numbered>> {
-        Ok(Arc::new(Numbering::number(&mut self.statement.numbering(), tally)?))
-    }
-
     /// Remembers the groups of so many rows.
-    pub(super) fn put(&self, place: Place, tally: Arc<Numbered>, rows: usize) {
-        let bounds = self.cache.bounds;
-        if tally.len() * bounds.rows_per_group_min > rows {
+    pub(super) fn put(&self, place: Place, tally: Tally, rows: usize) {
+        if tally.len() * self.cache.bounds.rows_per_group_min > rows {
             self.statement.hopeless.store(true, Ordering::Relaxed);
-            *self.statement.numbering() = None;
             return;
         }
         let bytes = tally.bytes();
-        if bytes > bounds.bytes_max / 8 {
+        if bytes > self.cache.bounds.bytes_max / 8 {
             return;
         }
         let mut known = self.cache.known();
         let now = known.tick();
-        if let Some((replaced, _)) = known.tallies.insert(place, (tally, now)) {
+        if let Some((replaced, _)) = known.tallies.insert(place, (Arc::new(tally), now)) {
             known.bytes -= replaced.bytes();
         }
         known.bytes += bytes;
-        if known.bytes + known.numberings_bytes() > bounds.bytes_max {
+        if known.bytes > self.cache.bounds.bytes_max {
             known.forget_half();
         }
-        metrics::gauge!("ovate_query_cache_bytes").set((known.bytes + known.numberings_bytes()) as f64);
-    }
-}
-
-impl Statement {
-    fn numbering(&self) -> MutexGuard<'_, Option<Numbering>> {
-        // A numbering that a panic left half done is one that nothing was numbered with.
-        self.numbering.lock().unwrap_or_else(|poisoned| {
-            let mut numbering = poisoned.into_inner();
-            *numbering = None;
-            numbering
-        })
+        metrics::gauge!("ovate_query_cache_bytes").set(known.bytes as f64);
     }
 }
 
@@ -321,26 +302,15 @@ impl Known {
         self.clock
     }
 
-    fn get(&mut self, place: Place) -> Option<Arc<Numbered>> {
+    fn get(&mut self, place: Place) -> Option<Arc<Tally>> {
         let now = self.tick();
         let (tally, used) = self.tallies.get_mut(&place)?;
         *used = now;
         Some(Arc::clone(tally))
     }
 
-    /// Memory of all numberings.
-    fn numberings_bytes(&self) -> usize {
-        self.statements
-            .iter()
-            .map(|(statement, _)| statement.numbering().as_ref().map_or(0, Numbering::bytes))
-            .sum()
-    }
-
-    /// Lets go of the half that was not used for longest, and of all numberings: they begin anew.
+    /// Lets go of the half that was not used for longest.
     fn forget_half(&mut self) {
-        for (statement, _) in &self.statements {
-            *statement.numbering() = None;
-        }
         let mut uses: Vec<Use> = self.tallies.values().map(|(_, used)| *used).collect();
         uses.sort_unstable();
         let Some(&border) = uses.get(uses.len() / 2) else { return };

@@ -30,9 +30,8 @@ use ovate_storage::disk::losses;
 
 use super::cache::{CacheUse, PartialCache, Question, Recall};
 use super::leading::Leading;
-use super::partial::Partial;
+use super::partial::{Partial, Tally};
 use super::plan::{AggregatePlan, Input, KeySource};
-use super::tally::Numbered;
 use crate::scan::SegmentScanExec;
 use crate::scan::layout::Unit;
 use crate::scan::morsels::Morsels;
@@ -155,7 +154,7 @@ impl Task {
                     let lost = losses();
                     let mut own = self.partial()?;
                     self.read(morsel, &mut selections, &mut own).await?;
-                    let tally = recall.numbered(own.tally()?)?;
+                    let tally = own.tally()?;
                     partial.add(&tally)?;
                     if losses() == lost {
                         recall.put(place, tally, rows);
@@ -166,7 +165,7 @@ impl Task {
                 (tallies, Some(place)) => {
                     let mut own = self.partial()?;
                     self.recalled(rows, tallies, &mut own).await?;
-                    let tally = recall.numbered(own.tally()?)?;
+                    let tally = own.tally()?;
                     partial.add(&tally)?;
                     recall.put(place, tally, rows);
                 }
@@ -184,7 +183,7 @@ impl Task {
     async fn recalled(
         &self,
         rows: usize,
-        tallies: impl IntoIterator<Item = &Arc<Numbered>>,
+        tallies: impl IntoIterator<Item = &Arc<Tally>>,
         partial: &mut Partial,
     ) -> Result<()> {
         self.rows_recalled.add(rows);

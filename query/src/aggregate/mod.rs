@@ -8,7 +8,7 @@
 //!
 //! * `rule`, `plan`: what is taken over, and what is then known before any row.
 //! * `exec`, `partial`: running it, partition by partition.
-//! * `cache`, `tally`: groups of rows that never change, remembered.
+//! * `cache`: groups of rows that never change, remembered.
 //! * `floats`: which numbers are one value, here and in DataFusion's operators.
 //! * `chunk`: some rows at hand, and what expressions give for them.
 //! * `keys`, `values`, `groups`, `table`: from rows to groups; `packed`: the short way there.
@@ -35,7 +35,6 @@ mod partial;
 mod plan;
 mod rule;
 mod table;
-mod tally;
 #[cfg(test)]
 mod tests;
 mod values;

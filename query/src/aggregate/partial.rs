@@ -19,7 +19,6 @@ use super::keys::{Ids, KeyIds};
 use super::leading::Leading;
 use super::packed::{self, Packed};
 use super::plan::{AggregatePlan, Input, KeySource, Outcome};
-use super::tally::{Numbered, Tally};
 use super::weights::{Countable, ROWS_MAX, Weights};
 use crate::scan::column::{PartColumn, PartColumns, external};
 use crate::scan::rows::Rows;
@@ -31,10 +30,32 @@ const CHUNK_ROWS: usize = 8192;
 /// A chunk ends with its bucket of time if that has so many rows in it: then the bucket is settled for all of them.
 const BUCKET_ROWS: usize = 1024;
 
-/// A number that has no group yet.
-const NONE: u32 = u32::MAX;
-/// Numberings whose groups are remembered: tallies come one after the other, and most share one.
-const NUMBERINGS_MAX: usize = 4;
+/// Groups by the values of their keys, and what is known of each.
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// By key, one value for each group.
+    keys: Vec<ArrayRef>,
+    /// By aggregate, its state: one row for each group.
+    states: Vec<Vec<ArrayRef>>,
+    /// The rows of each group; none if they are not counted.
+    rows: Vec<i64>,
+    groups: usize,
+}
+
+impl Tally {
+    /// The number of groups.
+    pub(super) fn len(&self) -> usize {
+        self.groups
+    }
+
+    /// Bytes taken.
+    pub(super) fn bytes(&self) -> usize {
+        let arrays = self.keys.iter().chain(self.states.iter().flatten());
+        size_of::<Self>()
+            + self.rows.len() * size_of::<i64>()
+            + arrays.map(Array::get_array_memory_size).sum::<usize>()
+    }
+}
 
 /// Groups and what is known of each.
 pub(super) struct Partial {
@@ -47,8 +68,6 @@ pub(super) struct Partial {
     /// The short way to groups, if keys are of the kind.
     packed: Option<Packed>,
     by_code: ByCode,
-    /// By numbering, the group of each number, as far as known; what was used last is last.
-    numbered: Vec<(u64, Vec<u32>)>,
     reservation: MemoryReservation,
     /// How rows are weighed, if every aggregate counts them, whatever is in them.
     weights: Option<Weights>,
@@ -73,7 +92,6 @@ impl Partial {
             ids: keys.iter().map(|_| Ids::default()).collect(),
             packed: packed::fits(&types).then(Packed::default),
             by_code: ByCode::default(),
-            numbered: Vec::new(),
             row_groups: Vec::new(),
             plan,
             keys,
@@ -197,29 +215,49 @@ impl Partial {
 
     /// Finds the groups of a chunk's rows the short way; whether there is one.
     fn find_packed(&mut self, chunk: &mut Chunk<'_>) -> Result<bool> {
-        let Some(mut packed) = self.packed.take() else { return Ok(false) };
-        let keys = self.key_values(chunk)?;
-        if let Some(keys) = &keys {
-            let mut row_groups = std::mem::take(&mut self.row_groups);
-            packed.read(keys, &mut row_groups)?;
-            // Of rows with the same values the first alone is looked up the long way.
-            let (unknown, firsts) = packed.unknown(keys, &row_groups);
-            if !firsts.is_empty() {
-                self.read_keys(&mut chunk.some(&firsts))?;
-                let ends = self.ends();
-                let mut found = Vec::new();
-                let found = self.groups.assign(&self.ids, &ends, firsts.len(), &mut found);
-                for (row, first) in unknown {
-                    row_groups[row as usize] = found.of(first as usize);
-                }
-                for (first, &row) in firsts.iter().enumerate() {
-                    packed.put(keys, row as usize, found.of(first));
-                }
-            }
-            self.row_groups = row_groups;
+        if self.packed.is_none() {
+            return Ok(false);
         }
+        let Some(values) = self.key_values(chunk)? else { return Ok(false) };
+        let plan = Arc::clone(&self.plan);
+        self.find_by_values(&values, |keys, ids, firsts| {
+            let mut chunk = chunk.some(firsts);
+            let mut keys = plan.keys.iter().zip(keys).zip(ids);
+            keys.try_for_each(|((key, known), ids)| known.read(key, &mut chunk, ids))
+        })?;
+        Ok(true)
+    }
+
+    /// Writes the groups of rows whose keys have these values into `row_groups`. Of rows with the same values only the first
+    /// is looked up the long way: `read` finds the ids of such rows.
+    fn find_by_values(
+        &mut self,
+        values: &[ArrayRef],
+        read: impl FnOnce(&mut [KeyIds], &mut [Ids], &[u32]) -> Result<()>,
+    ) -> Result<()> {
+        let Some(mut packed) = self.packed.take() else { return internal_err!("values are not packed") };
+        let mut row_groups = std::mem::take(&mut self.row_groups);
+        packed.read(values, &mut row_groups)?;
+        let (unknown, firsts) = packed.unknown(values, &row_groups);
+        if !firsts.is_empty() {
+            read(&mut self.keys, &mut self.ids, &firsts)?;
+            let ends = self.ends();
+            let mut found = Vec::new();
+            let found = self.groups.assign(&self.ids, &ends, firsts.len(), &mut found);
+            let group_of = |first: usize| match found {
+                RowGroups::One { group, .. } => group as u32,
+                RowGroups::Each(groups) => groups[first],
+            };
+            for (row, first) in unknown {
+                row_groups[row as usize] = group_of(first as usize);
+            }
+            for (first, &row) in firsts.iter().enumerate() {
+                packed.put(values, row as usize, group_of(first));
+            }
+        }
+        self.row_groups = row_groups;
         self.packed = Some(packed);
-        Ok(keys.is_some())
+        Ok(())
     }
 
     /// The values of all keys, if all are columns, unless they have codes that lead to their groups as fast.
@@ -253,38 +291,24 @@ impl Partial {
     }
 
     /// Adds the groups of a tally.
-    pub(super) fn add(&mut self, tally: &Numbered) -> Result<()> {
-        let roster = &tally.roster;
-        let known = self.numbered.iter().position(|(serial, _)| *serial == roster.serial);
-        let (serial, mut groups) = match known {
-            Some(at) => self.numbered.swap_remove(at),
-            None => (roster.serial, Vec::new()),
-        };
-        groups.resize(roster.end.max(groups.len()), NONE);
-        let is_new = |number: &u32| groups[*number as usize] == NONE;
-        let new: Vec<u32> = tally.numbers.iter().copied().filter(is_new).collect();
-        if !new.is_empty() {
-            let new = UInt32Array::from(new);
-            for ((known, ids), values) in self.keys.iter_mut().zip(&mut self.ids).zip(&roster.keys) {
-                known.read_values(&take(values, &new, None)?, ids)?;
-            }
-            let ends = self.ends();
-            let mut each = Vec::new();
-            let found = self.groups.assign(&self.ids, &ends, new.len(), &mut each);
-            for (at, &number) in new.values().iter().enumerate() {
-                groups[number as usize] = found.of(at);
-            }
+    pub(super) fn add(&mut self, tally: &Tally) -> Result<()> {
+        if self.packed.is_some() {
+            self.find_by_values(&tally.keys, |keys, ids, firsts| {
+                let firsts = UInt32Array::from(firsts.to_vec());
+                let mut keys = keys.iter_mut().zip(ids).zip(&tally.keys);
+                keys.try_for_each(|((known, ids), given)| {
+                    known.read_values(&take(given, &firsts, None)?, ids)
+                })
+            })?;
+            let row_groups = std::mem::take(&mut self.row_groups);
+            self.join(RowGroups::Each(&row_groups), &tally.rows, &tally.states)?;
+            self.row_groups = row_groups;
+            return Ok(());
         }
-        let mut row_groups = std::mem::take(&mut self.row_groups);
-        row_groups.clear();
-        row_groups.extend(tally.numbers.iter().map(|&number| groups[number as usize]));
-        self.join(RowGroups::Each(&row_groups), &tally.rows, &tally.states)?;
-        self.row_groups = row_groups;
-        if self.numbered.len() == NUMBERINGS_MAX {
-            self.numbered.remove(0);
+        for ((known, ids), given) in self.keys.iter_mut().zip(&mut self.ids).zip(&tally.keys) {
+            known.read_values(given, ids)?;
         }
-        self.numbered.push((serial, groups));
-        Ok(())
+        self.join_ids(tally.groups, &tally.rows, &tally.states)
     }
 
     /// Adds what is known of so many groups, whose keys are in `ids`.
@@ -309,7 +333,7 @@ impl Partial {
         self.account()
     }
 
-    /// All groups, to be remembered.
+    /// All groups, in a form that can be added many times.
     pub(super) fn tally(mut self) -> Result<Tally> {
         let states = self.states()?;
         Ok(Tally {
@@ -375,8 +399,7 @@ impl Partial {
         let accumulators: usize = self.accumulators.iter().map(|accumulator| accumulator.bytes()).sum();
         let counts = self.row_counts.as_ref().map_or(0, RowCounts::bytes)
             + self.weights.as_ref().map_or(0, Weights::bytes)
-            + self.packed.as_ref().map_or(0, Packed::bytes)
-            + self.numbered.iter().map(|(_, groups)| groups.capacity() * size_of::<u32>()).sum::<usize>();
+            + self.packed.as_ref().map_or(0, Packed::bytes);
         self.reservation.try_resize(keys + accumulators + counts + self.groups.bytes() + self.by_code.bytes())
     }
 }
