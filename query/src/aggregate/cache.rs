@@ -12,7 +12,7 @@
 //! part with a [serial](ovate_storage::snapshot::Part::serial) never changes, and no other part ever has that serial.
 //! Only time filters that a piece lies wholly within are left out of the comparison of statements.
 //!
-//! A statement is remembered when it comes for the second time, unless its groups are nearly as many as its rows.
+//! A statement is remembered when it comes for the second time, unless it has few rows to a group.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -161,40 +161,40 @@ impl PartialCache {
 }
 
 impl Recall {
-    /// The units, cut where pieces end, unless all of them are remembered, instead of where they are; and dealt out to as
-    /// many readers as are worth it, of at most `readers_max`.
-    pub(super) fn deal<'a>(
+    /// The rows of all units, by piece, or by part where all pieces of a part are remembered; dealt out to as many readers
+    /// as are worth it, of at most `readers_max`.
+    pub(super) fn pieces<'a>(
         &self,
         parts: &[Part],
         units: impl Iterator<Item = &'a Unit>,
         readers_max: usize,
     ) -> Vec<Vec<Unit>> {
-        let mut costs = Vec::new();
+        let mut pieces = Vec::new();
         for unit in &joined(units) {
             let part = &parts[unit.part];
-            let mut put = |unit: Unit, tallies: &[Arc<Tally>]| {
+            let mut add = |unit: Unit, tallies: &[Arc<Tally>]| {
                 let groups: usize = tallies.iter().map(|tally| tally.len()).sum();
-                let rows = if tallies.is_empty() { unit.rows.len() } else { groups * ROWS_PER_GROUP };
-                costs.push((rows, unit));
+                let cost_rows = if tallies.is_empty() { unit.rows.len() } else { groups * ROWS_PER_GROUP };
+                pieces.push((cost_rows, unit));
             };
             let tallies = self.get(part, unit);
             if !tallies.is_empty() {
-                put(unit.clone(), &tallies);
+                add(unit.clone(), &tallies);
                 continue;
             }
             for rows in self.cache.bounds.pieces_of(part.rows(), unit.rows.clone()) {
                 let piece = Unit { rows, ..unit.clone() };
                 let tallies = self.get(part, &piece);
-                put(piece, &tallies);
+                add(piece, &tallies);
             }
         }
-        let total: usize = costs.iter().map(|(rows, _)| rows).sum();
+        let total: usize = pieces.iter().map(|(cost_rows, _)| cost_rows).sum();
         let readers = total.div_ceil(ROWS_PER_PARTITION).clamp(1, readers_max.max(1));
         let mut dealt = vec![Vec::new(); readers];
         let mut before = 0;
-        for (rows, unit) in costs {
+        for (cost_rows, unit) in pieces {
             dealt[(before * readers / total.max(1)).min(readers - 1)].push(unit);
-            before += rows;
+            before += cost_rows;
         }
         dealt
     }
@@ -213,7 +213,7 @@ impl Recall {
         part.serial().filter(|_| wanted).map(place)
     }
 
-    /// The groups of a unit, if they are remembered: in one tally, or one for each piece.
+    /// The groups of a unit, if they are remembered: in one tally; or one for each piece, if they may become one.
     pub(super) fn get(&self, part: &Part, unit: &Unit) -> Vec<Arc<Tally>> {
         let Some(place) = self.place(part, unit).filter(|_| self.usage.read) else { return Vec::new() };
         let mut known = self.cache.known();
@@ -226,7 +226,9 @@ impl Recall {
         let pieces = self.cache.bounds.pieces_of(part.rows(), unit.rows.clone());
         let tallies = pieces
             .map(|rows| known.get(Place { piece: Some(rows.start / self.cache.bounds.piece_rows), ..place }));
-        tallies.collect::<Option<_>>().unwrap_or_default()
+        let tallies: Vec<_> = tallies.collect::<Option<_>>().unwrap_or_default();
+        let bytes: usize = tallies.iter().map(|tally| tally.bytes()).sum();
+        if bytes > self.cache.bounds.tally_bytes_max() { Vec::new() } else { tallies }
     }
 
     /// Whether groups are to be remembered.
@@ -241,7 +243,7 @@ impl Recall {
             return;
         }
         let bytes = tally.bytes();
-        if bytes > self.cache.bounds.bytes_max / 8 {
+        if bytes > self.cache.bounds.tally_bytes_max() {
             return;
         }
         let mut known = self.cache.known();
@@ -268,6 +270,8 @@ fn joined<'a>(units: impl Iterator<Item = &'a Unit>) -> Vec<Unit> {
                     && last.accepted == unit.accepted =>
             {
                 last.rows.end = unit.rows.end;
+                let ((low, high), (other_low, other_high)) = (last.time_range, unit.time_range);
+                last.time_range = (low.min(other_low), high.max(other_high));
             }
             _ => joined.push(unit.clone()),
         }
@@ -276,6 +280,11 @@ fn joined<'a>(units: impl Iterator<Item = &'a Unit>) -> Vec<Unit> {
 }
 
 impl Bounds {
+    /// A larger tally is not remembered.
+    fn tally_bytes_max(self) -> usize {
+        self.bytes_max / 8
+    }
+
     /// The piece that a row of a part of so many rows is in.
     fn piece_of(self, part_rows: usize, row: usize) -> Range<usize> {
         let pieces = ((part_rows + self.piece_rows / 2) / self.piece_rows).max(1);

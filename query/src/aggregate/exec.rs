@@ -117,7 +117,7 @@ impl CodedAggregateExec {
     }
 }
 
-/// One partition of the scan being aggregated, and what it takes over from others.
+/// A share of the rows being aggregated, and what is taken over of those of others.
 struct Task {
     plan: Arc<AggregatePlan>,
     /// A [`SegmentScanExec`].
@@ -270,7 +270,7 @@ impl ExecutionPlan for CodedAggregateExec {
         let partitions = &scan.layout.partitions;
         let (readers, morsels) = match &recall {
             Some(recall) => {
-                let pieces = recall.deal(&scan.snapshot.parts, scan.layout.units(), partitions.len());
+                let pieces = recall.pieces(&scan.snapshot.parts, scan.layout.units(), partitions.len());
                 (pieces.len(), Morsels::new(&pieces, None))
             }
             None => (partitions.len(), Morsels::new(partitions, Some(STEP_ROWS))),

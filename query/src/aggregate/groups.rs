@@ -66,9 +66,9 @@ impl Groups {
         self.len
     }
 
-    /// Whether groups are found by hash: an array is not worth it, or not yet.
-    pub(super) fn are_hashed(&self) -> bool {
-        !matches!(self.lookup, Lookup::Dense(_))
+    /// Whether there are too many for an array, however many rows come.
+    pub(super) fn outgrow_arrays(&self) -> bool {
+        self.keys.len() != 1 && self.bits.iter().sum::<u32>() > DENSE_BITS
     }
 
     /// The ids of one key, by group.
@@ -182,7 +182,8 @@ impl Groups {
     fn is_array_worth_it(&self) -> bool {
         let bits: u32 = self.bits.iter().sum();
         // One key needs no hash: there are as many groups as ids.
-        self.keys.len() == 1 || bits <= DENSE_BITS && 1 << bits <= self.rows.saturating_mul(ENTRIES_PER_ROW)
+        self.keys.len() == 1
+            || !self.outgrow_arrays() && 1 << bits <= self.rows.saturating_mul(ENTRIES_PER_ROW)
     }
 
     fn lay_out(&mut self) {

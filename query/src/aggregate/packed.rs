@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Float32Type, Int32Type};
-use datafusion::common::hash_utils::RandomState;
 use datafusion::common::{Result, internal_err};
 
 use super::table::KeyHasher;
@@ -80,7 +79,7 @@ impl Packed {
         if !groups.contains(&NONE) {
             return (unknown, firsts);
         }
-        let mut first_of: HashMap<u64, u32, RandomState> = HashMap::default();
+        let mut first_of: HashMap<u64, u32, _> = HashMap::with_hasher(self.hasher.state());
         for (row, _) in (0..).zip(groups).filter(|(_, group)| **group == NONE) {
             let next = firsts.len() as u32;
             // What stands under a NULL is no value.

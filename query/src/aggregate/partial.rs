@@ -262,7 +262,7 @@ impl Partial {
 
     /// The values of all keys, if all are columns, unless they have codes that lead to their groups as fast.
     fn key_values(&self, chunk: &mut Chunk<'_>) -> Result<Option<Vec<ArrayRef>>> {
-        let mut is_worth_it = self.groups.are_hashed();
+        let mut is_worth_it = self.groups.outgrow_arrays();
         let mut columns = Vec::with_capacity(self.plan.keys.len());
         for key in &self.plan.keys {
             let KeySource::Column(index) = key.source else { return Ok(None) };

@@ -41,6 +41,11 @@ impl KeyHasher {
         (self.texts.hash_one(text) >> 32) as u32
     }
 
+    /// For maps of the standard library.
+    pub(super) fn state(&self) -> RandomState {
+        self.texts.clone()
+    }
+
     /// The hash of several numbers.
     pub(super) fn words(&self, words: impl Iterator<Item = u32>) -> u32 {
         words.fold(0, |hash, word| self.word((u64::from(hash) << 32) | u64::from(word)))
