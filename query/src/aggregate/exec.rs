@@ -160,8 +160,7 @@ impl Task {
                         recall.put(place, tally, rows);
                     }
                 }
-                ([tally], _) => self.recalled(rows, [tally], &mut partial).await?,
-                (tallies, None) => self.recalled(rows, tallies, &mut partial).await?,
+                (tallies @ [_], _) | (tallies, None) => self.recalled(rows, tallies, &mut partial).await?,
                 (tallies, Some(place)) => {
                     let mut own = self.partial()?;
                     self.recalled(rows, tallies, &mut own).await?;
@@ -180,12 +179,7 @@ impl Task {
     }
 
     /// Adds tallies, which are those of so many rows.
-    async fn recalled(
-        &self,
-        rows: usize,
-        tallies: impl IntoIterator<Item = &Arc<Tally>>,
-        partial: &mut Partial,
-    ) -> Result<()> {
+    async fn recalled(&self, rows: usize, tallies: &[Arc<Tally>], partial: &mut Partial) -> Result<()> {
         self.rows_recalled.add(rows);
         for tally in tallies {
             let timer = self.baseline.elapsed_compute().timer();
